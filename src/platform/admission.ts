@@ -1,0 +1,72 @@
+// One Redis round trip per request: is the session or key alive, what role is stored, and how often has this caller or address
+// asked. The answer is never cached, so a revocation reaches the very next request.
+import type { Role } from '../contracts/claims.ts'
+import type { Count, Limit } from './limits.ts'
+import { type Redis, script } from './redis.ts'
+
+/** Seconds between two notes of when a session or key was last used. */
+const SEEN_EVERY_S = 60
+
+/** Who claims to be asking: the verified, but perhaps revoked, credential. */
+export interface Claimant {
+  user_id: string
+  credential: 'session' | 'api_key'
+  /** Session id or key id. */
+  id: string
+}
+
+export interface Admission {
+  alive: boolean
+  username: string
+  role: Role
+  /** JSON list of permissions an API key was given. */
+  keyPermissions?: string
+  counts: Count[]
+}
+
+// KEYS: user, session or key, then one counter per limit. ARGV: seconds between notes, then the window of each limit in ms.
+// Without a claimant the first two keys are absent and ARGV[1] is 0. Each counter is a fixed window that starts with its first request.
+const ADMIT = `
+local reply, first = {}, 1
+if ARGV[1] ~= '0' then
+  first = 3
+  local user = redis.call('HMGET', KEYS[1], 'username', 'role', 'disabled')
+  local held = redis.call('HMGET', KEYS[2], 'created', 'seen', 'permissions')
+  local alive = user[2] and user[3] ~= '1' and held[1]
+  reply = { alive and 1 or 0, user[1] or '', user[2] or '', held[3] or '' }
+  if alive then
+    local now = tonumber(redis.call('TIME')[1])
+    if now - tonumber(held[2] or 0) >= tonumber(ARGV[1]) then redis.call('HSET', KEYS[2], 'seen', now) end
+  end
+end
+for i = first, #KEYS do
+  local used = redis.call('INCR', KEYS[i])
+  if used == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[i - first + 2]) end
+  reply[#reply + 1] = used
+  reply[#reply + 1] = redis.call('PTTL', KEYS[i])
+end
+return reply`
+
+/** Redis keys of what a claimant holds; auth writes them, every service reads them. */
+export const userKey = (userId: string) => `user:{${userId}}`
+export const heldKey = (userId: string, credential: Claimant['credential'], id: string) => `${credential}:{${userId}}:${id}`
+
+/** Makes the function that admits: counts the request against `limits` and looks the claimant up, in one atomic step. */
+export function openAdmission(redis: Redis) {
+  const run = script(redis, 'admit', ADMIT)
+  return async (limits: Limit[], claimant?: Claimant): Promise<Admission> => {
+    const held = claimant ? [userKey(claimant.user_id), heldKey(claimant.user_id, claimant.credential, claimant.id)] : []
+    const reply = (await run(
+      [...held, ...limits.map(({ key }) => key)],
+      [claimant ? SEEN_EVERY_S : 0, ...limits.map(({ windowMs }) => windowMs)],
+    )) as (string | number)[]
+    const [alive, username, role, keyPermissions] = claimant ? reply.splice(0, 4) : []
+    return {
+      alive: alive === 1,
+      username: String(username ?? ''),
+      role: role as Role,
+      ...(keyPermissions && { keyPermissions: String(keyPermissions) }),
+      counts: limits.map(({ max }, i) => ({ max, used: Number(reply[2 * i]), resetMs: Number(reply[2 * i + 1]) })),
+    }
+  }
+}

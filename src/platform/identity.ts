@@ -1,0 +1,177 @@
+// Who is asking, and may they? Every request is verified here again, whatever the edge said: signature, times and audience of the
+// token, then session or key in Redis, then the stored role against what the route declares. A route that declares nothing stops the boot.
+import fastifyJwt, { type TokenOrHeader } from '@fastify/jwt'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { Compile } from 'typebox/compile'
+import {
+  API_KEY_PREFIX,
+  AUDIENCE,
+  Claims,
+  ISSUER,
+  type Permission,
+  permissions,
+  type Role,
+  roles,
+  TOKEN_TYPE,
+} from '../contracts/claims.ts'
+import { type Admission, type Claimant, openAdmission } from './admission.ts'
+import type { SharedConfig } from './config.ts'
+import { failure } from './errors.ts'
+import type { KeySource } from './keys.ts'
+import { type Count, type LimitName, limitAddress, limitsOf, registerLimits, tightest } from './limits.ts'
+
+/** What a route declares: open to all, open to anyone signed in, or one permission. */
+export type Access = 'public' | 'authenticated' | Permission
+
+/** The verified, living caller of a request. */
+export interface Caller {
+  user_id: string
+  username: string
+  role: Role
+  permissions: Permission[]
+  credential: 'session' | 'api_key'
+  /** Only with a session. */
+  session_id?: string
+  /** Only with an API key. */
+  key_id?: string
+  /** When the token itself ends, seconds since 1970; only with a session. */
+  expires?: number
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+    limit?: LimitName
+    /** Health, metrics and published keys: neither looked up nor counted. */
+    unlimited?: true
+  }
+  interface FastifyRequest {
+    /** Set on every route that is not public. */
+    caller: Caller
+    /** What admission found out; absent on unlimited routes. */
+    admitted: { count?: Count; caller?: Caller; problem?: 'unauthenticated' | 'token_expired' } | null
+  }
+}
+
+/** Longest `Authorization` value that is looked at; ours stay below 1 kB. */
+const CREDENTIAL_CHARS_MAX = 4096
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/
+/** prefix, user id, key id, 256 bits of secret in base64url */
+export const API_KEY = new RegExp(`^${API_KEY_PREFIX}([0-9a-f]{32})([0-9a-f]{16})([\\w-]{43})$`)
+const claims = Compile(Claims)
+
+/** The access a request's route declares; what no route took is public, so that it is counted and answered 404. */
+const accessOf = (request: FastifyRequest): Access =>
+  request.is404 ? 'public' : (request.routeOptions.config.access ?? 'authenticated')
+
+/** Registers verification, limits and authorisation, in that order, for every route declared after it. */
+export async function registerIdentity(app: FastifyInstance, config: SharedConfig, keys: KeySource) {
+  await app.register(fastifyJwt, {
+    secret: {
+      public: (_request: FastifyRequest, token: TokenOrHeader) =>
+        publicKeyOf(keys, 'header' in token ? token.header.kid : token.kid),
+    },
+    decode: { complete: true },
+    verify: {
+      algorithms: ['EdDSA'],
+      allowedIss: ISSUER,
+      allowedAud: AUDIENCE,
+      checkTyp: TOKEN_TYPE,
+      requiredClaims: ['iss', 'aud', 'sub', 'sid', 'exp'],
+      cache: 10_000,
+      errorCacheTTL: 0,
+    },
+  })
+  app.decorateRequest('admitted', null)
+  app.decorateRequest('caller', null as unknown as Caller)
+  const admit = openAdmission(app.redis)
+
+  app.addHook('onRequest', async request => {
+    if (request.routeOptions.config.unlimited) return
+    const named = request.routeOptions.config.limit
+    const claim = accessOf(request) === 'public' ? undefined : await claimOf(request, keys)
+    const claimant = claim?.claimant
+    const limits = claimant
+      ? limitsOf(config, claimant.user_id, 'caller', named)
+      : limitsOf(config, limitAddress(request), 'address', accessOf(request) === 'public' ? named : undefined)
+    if (!claimant && limits.length === 0) {
+      request.admitted = { problem: claim?.problem ?? 'unauthenticated' }
+      return
+    }
+    const admission = await admit(limits, claimant)
+    const caller = claimant && admission.alive ? callerOf(claimant, admission, claim.expires) : undefined
+    request.admitted = { count: tightest(admission.counts), caller, problem: claim?.problem ?? 'unauthenticated' }
+  })
+
+  await registerLimits(app, request => request.admitted?.count)
+  demandAccess(app)
+}
+
+/** Adds the last word to every route, after the limits, and refuses to start when a route declares no access. */
+function demandAccess(app: FastifyInstance) {
+  const undeclared: RouteOptions[] = []
+  app.addHook('onRoute', route => {
+    undeclared.push(route)
+    route.onRequest = [route.onRequest ?? [], authorize].flat()
+  })
+  app.addHook('onReady', async () => {
+    const open = undeclared.filter(({ config }) => config?.access === undefined).map(({ method, url }) => `${method} ${url}`)
+    undeclared.length = 0
+    if (open.length > 0)
+      throw new Error(`These routes declare no access (public, authenticated or a permission): ${open.join(', ')}`)
+  })
+}
+
+async function authorize(request: FastifyRequest) {
+  const access = accessOf(request)
+  if (access === 'public') return
+  const { caller, problem } = request.admitted ?? {}
+  if (!caller) throw failure(problem ?? 'unauthenticated')
+  request.caller = caller
+  if (access !== 'authenticated' && !caller.permissions.includes(access)) throw failure('forbidden')
+}
+
+interface Claim {
+  claimant?: Claimant
+  expires?: number
+  problem?: 'token_expired'
+}
+
+/** Reads and verifies the credential of a request. Whatever is wrong with it, it is simply no claim. */
+async function claimOf(request: FastifyRequest, keys: KeySource): Promise<Claim> {
+  const [scheme, credential = '', more] = (request.headers.authorization ?? '').split(' ')
+  if (scheme?.toLowerCase() !== 'bearer' || more !== undefined || credential.length > CREDENTIAL_CHARS_MAX) return {}
+  const [, user_id, id] = API_KEY.exec(credential) ?? []
+  if (user_id && id)
+    return (await keys.genuine(credential, request.ip)) ? { claimant: { user_id, credential: 'api_key', id } } : {}
+  if (!TOKEN.test(credential)) return {}
+  try {
+    const payload = await request.jwtVerify<object>()
+    if (!claims.Check(payload) || payload.exp * 1000 <= Date.now()) return {}
+    return { claimant: { user_id: payload.sub, credential: 'session', id: payload.sid }, expires: payload.exp }
+  } catch (error) {
+    const { code, statusCode } = error as { code?: string; statusCode?: number }
+    if (statusCode === 503) throw error
+    return code === 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED' ? { problem: 'token_expired' } : {}
+  }
+}
+
+async function publicKeyOf(keys: KeySource, kid: unknown): Promise<string> {
+  const key = typeof kid === 'string' && /^[\w-]{43}$/.test(kid) ? await keys.publicKey(kid) : undefined
+  if (!key) throw failure('unauthenticated')
+  return key
+}
+
+/** A session has its stored role's rights; an API key those it was given that its owner and the service_account row still have. */
+function callerOf(
+  { user_id, credential, id }: Claimant,
+  { username, role, keyPermissions }: Admission,
+  expires?: number,
+): Caller {
+  const ofRole: readonly Permission[] = roles[role] ?? []
+  if (credential === 'session') return { user_id, username, role, permissions: [...ofRole], credential, session_id: id, expires }
+  const given = JSON.parse(keyPermissions || '[]') as Permission[]
+  const bound: readonly Permission[] = roles.service_account
+  const held = permissions.filter(one => given.includes(one) && ofRole.includes(one) && bound.includes(one))
+  return { user_id, username, role, permissions: held, credential, key_id: id }
+}

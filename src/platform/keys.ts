@@ -1,0 +1,80 @@
+// Where a service that is not auth gets what it verifies with: public keys from auth's JWKS, kept while auth is away, and a yes or
+// no for an API key, asked once per key. Neither signing secrets nor peppers ever leave auth.
+import { createHash, createPublicKey } from 'node:crypto'
+import { createRemoteJWKSet, errors } from 'jose'
+import { failure } from './errors.ts'
+
+/** Longest wait for auth, in milliseconds. */
+const AUTH_MS_MAX = 2000
+/** Least time between two readings of the JWKS for a key id nobody knows, in milliseconds. */
+const COOLDOWN_MS = 5000
+/** API keys remembered as genuine; the oldest is forgotten first. Whether one is still alive is asked of Redis at every request. */
+const API_KEYS_MAX = 10_000
+
+/** What identity verifies with. */
+export interface KeySource {
+  /** The public key with this id as SPKI PEM, or nothing when no such key is published. */
+  publicKey(kid: string): Promise<string | undefined>
+  /** Was this API key made here? `address` is the client's, so that guesses count where they come from. */
+  genuine(apiKey: string, address: string): Promise<boolean>
+  close(): void
+}
+
+/** Keys of a running auth at `url`, read again every `cacheS` seconds; an unreachable auth leaves the known ones in force. */
+export function remoteKeys(url: string, cacheS: number): KeySource {
+  const jwks = createRemoteJWKSet(new URL('/.well-known/jwks.json', url), {
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: COOLDOWN_MS,
+    timeoutDuration: AUTH_MS_MAX,
+  })
+  const pems = new Map<string, string>()
+  const known = new Set<string>()
+
+  async function reload() {
+    await jwks.reload()
+    pems.clear()
+  }
+  const timer = setInterval(() => reload().catch(() => undefined), cacheS * 1000)
+  timer.unref()
+  reload().catch(() => undefined)
+
+  return {
+    async publicKey(kid) {
+      const pem = pems.get(kid)
+      if (pem) return pem
+      try {
+        await jwks({ alg: 'EdDSA', kid })
+      } catch (error) {
+        if (error instanceof errors.JWKSNoMatchingKey) return undefined
+        throw failure('unavailable', undefined, { cause: error })
+      }
+      const jwk = jwks.jwks()?.keys.find(key => key.kid === kid)
+      if (!jwk) return undefined
+      const made = createPublicKey({ key: jwk, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString()
+      pems.set(kid, made)
+      return made
+    },
+
+    async genuine(apiKey, address) {
+      const digest = createHash('sha256').update(apiKey).digest('base64')
+      if (known.has(digest)) return true
+      const reply = await fetch(new URL('/validate', url), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'x-forwarded-for': address },
+        signal: AbortSignal.timeout(AUTH_MS_MAX),
+      }).catch(error => {
+        throw failure('unavailable', undefined, { cause: error })
+      })
+      await reply.body?.cancel()
+      if (reply.status === 429)
+        throw failure('rate_limited', undefined, { headers: { 'retry-after': reply.headers.get('retry-after') ?? 60 } })
+      if (reply.status >= 500) throw failure('unavailable')
+      if (reply.status !== 200) return false
+      if (known.size >= API_KEYS_MAX) known.delete(known.values().next().value ?? '')
+      known.add(digest)
+      return true
+    },
+
+    close: () => clearInterval(timer),
+  }
+}
