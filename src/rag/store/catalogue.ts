@@ -1,0 +1,29 @@
+// The catalogue: which collections, documents, versions and jobs there are, who may see them, and what is half done. It decides; the
+// collection files and the folders of originals follow it, and what they hold without a row here is swept away.
+import { join } from 'node:path'
+import { openDatabase } from './database.ts'
+import { schemas } from './schema.ts'
+import { collectionTable } from './tables/collections.ts'
+import { documentTable } from './tables/documents.ts'
+import { erasureTable } from './tables/erasures.ts'
+import { idempotencyTable } from './tables/idempotency.ts'
+import { jobTable } from './tables/jobs.ts'
+import { versionTable } from './tables/versions.ts'
+
+export type Catalogue = ReturnType<typeof openCatalogue>
+
+/** Opens (or makes) the catalogue of a data folder. Times in it are milliseconds since 1970, ids are ordered by time (UUID v7). */
+export function openCatalogue(dataDir: string) {
+  const database = openDatabase(join(dataDir, 'catalogue.sqlite'), schemas)
+  return {
+    collections: collectionTable(database),
+    documents: documentTable(database),
+    versions: versionTable(database),
+    jobs: jobTable(database),
+    idempotency: idempotencyTable(database),
+    erasures: erasureTable(database),
+    /** Does `work` whole or not at all, durably. */
+    transaction: database.transaction,
+    close: database.close,
+  }
+}

@@ -1,0 +1,162 @@
+// Files of a data folder: originals named by the SHA-256 of their bytes, texts named by their version. A file appears under its name
+// whole and on disk or not at all: temporary name, fsync, rename, fsync of the folder. Who still needs a file is the catalogue's word.
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { failure } from '../../platform/errors.ts'
+
+/** A file that has arrived whole and is on disk, still under a temporary name. */
+export interface Spooled {
+  path: string
+  /** Hexadecimal. */
+  sha256: string
+  bytes: number
+}
+
+export type Originals = Awaited<ReturnType<typeof openOriginals>>
+
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** Opens the files of `dataDir`; what earlier processes left half-written goes. `freeBytesMin` is left to the rest of the machine. */
+export async function openOriginals(dataDir: string, freeBytesMin: number) {
+  const temporary = join(dataDir, 'tmp')
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary, { recursive: true, mode: 0o700 })
+  let spooled = 0
+
+  const directory = (collection: string) => join(dataDir, 'collections', collection)
+  const place = (collection: string, kind: 'originals' | 'texts', name: string) => join(directory(collection), kind, name)
+
+  const self = {
+    directory,
+    original: (collection: string, sha256: string) => place(collection, 'originals', sha256),
+    text: (collection: string, version: string) => place(collection, 'texts', version),
+
+    /** A folder of its own for work under way; gone at the next start at the latest. */
+    workspace: () => mkdtemp(join(temporary, 'work-')),
+
+    /**
+     * Writes a stream to a temporary file while hashing it. Always reads the stream to its end, so that what follows it can be read.
+     * Throws `too_large` beyond `bytesMax` and `storage_full` when the disk has no room; then nothing stays behind.
+     */
+    async spool(source: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Spooled> {
+      const path = join(temporary, `in-${spooled++}`)
+      const hash = createHash('sha256')
+      let bytes = 0
+      let trouble: unknown = await crowded(dataDir, freeBytesMin)
+      const file = await open(path, 'wx', 0o600)
+      try {
+        for await (const piece of source) {
+          bytes += piece.length
+          if (bytes > bytesMax) trouble ??= failure('too_large', `The file is larger than ${bytesMax} bytes`)
+          if (trouble) continue
+          hash.update(piece)
+          await file.writeFile(piece).catch(error => {
+            trouble = error
+          })
+        }
+        if (!trouble) await file.sync()
+      } catch (error) {
+        trouble ??= error
+      } finally {
+        await file.close()
+      }
+      if (!trouble) return { path, sha256: hash.digest('hex'), bytes }
+      await rm(path, { force: true })
+      throw full(trouble)
+    },
+
+    discard: (file: Spooled) => rm(file.path, { force: true }),
+
+    /** Gives spooled files their names in a collection; when this returns they survive a power cut. */
+    async keep(collection: string, files: readonly Spooled[]) {
+      const folder = join(directory(collection), 'originals')
+      await makeFolder(folder)
+      for (const { path, sha256 } of files) await rename(path, join(folder, sha256))
+      await syncFolder(folder)
+    },
+
+    async writeText(collection: string, version: string, text: string) {
+      const folder = join(directory(collection), 'texts')
+      await makeFolder(folder)
+      const path = join(temporary, `text-${spooled++}`)
+      const file = await open(path, 'wx', 0o600)
+      try {
+        await file.writeFile(text)
+        await file.sync()
+      } catch (error) {
+        await rm(path, { force: true })
+        throw full(error)
+      } finally {
+        await file.close()
+      }
+      await rename(path, join(folder, version))
+      await syncFolder(folder)
+    },
+
+    /** Removes files that nothing needs any more; returns how many there were. */
+    async remove(collection: string, kind: 'originals' | 'texts', names: readonly string[]): Promise<number> {
+      let gone = 0
+      for (const name of names) {
+        gone += await rm(place(collection, kind, name)).then(
+          () => 1,
+          (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? 0 : Promise.reject(error)),
+        )
+      }
+      if (gone > 0) await syncFolder(join(directory(collection), kind))
+      return gone
+    },
+
+    /** Removes every file of `kind` that is not in `needed`. */
+    async sweep(collection: string, kind: 'originals' | 'texts', needed: ReadonlySet<string>): Promise<number> {
+      const names = await readdir(join(directory(collection), kind)).catch(() => [])
+      return self.remove(
+        collection,
+        kind,
+        names.filter(name => !needed.has(name)),
+      )
+    },
+
+    /** Removes the folder of a collection and everything in it. */
+    async removeCollection(collection: string) {
+      await rm(directory(collection), { recursive: true, force: true })
+      await makeFolder(join(dataDir, 'collections'))
+      await syncFolder(join(dataDir, 'collections'))
+    },
+
+    /** Ids of the collections that have a folder. */
+    collections: () => readdir(join(dataDir, 'collections')).catch(() => []),
+
+    /** Throws `storage_full` while less than the floor is free. */
+    async roomy() {
+      const trouble = await crowded(dataDir, freeBytesMin)
+      if (trouble) throw trouble
+    },
+  }
+  return self
+}
+
+async function crowded(dataDir: string, freeBytesMin: number) {
+  const { bavail, bsize } = await statfs(dataDir)
+  return bavail * bsize < freeBytesMin ? failure('storage_full') : undefined
+}
+
+function full(error: unknown) {
+  return NO_ROOM.has((error as NodeJS.ErrnoException).code ?? '') ? failure('storage_full', undefined, { cause: error }) : error
+}
+
+/** Makes a folder so that it survives a power cut: each new one is noted in its parent. */
+async function makeFolder(path: string) {
+  const made = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (made === undefined) return
+  for (let at = path; at.length >= made.length; at = join(at, '..')) await syncFolder(join(at, '..'))
+}
+
+async function syncFolder(path: string) {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

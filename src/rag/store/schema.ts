@@ -1,0 +1,105 @@
+// The catalogue's tables, one entry per schema version; an entry that has been released is never edited, a change is a new entry.
+
+const first = `
+CREATE TABLE collections (
+  id TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  erasing INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX collections_by_name ON collections (owner, name) WHERE erasing = 0;
+
+CREATE TABLE grants (
+  collection_id TEXT NOT NULL REFERENCES collections ON DELETE CASCADE,
+  user_id TEXT NOT NULL,
+  access TEXT NOT NULL CHECK (access IN ('read', 'write')),
+  PRIMARY KEY (collection_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_by_user ON grants (user_id);
+
+-- original: SHA-256 of the bytes last accepted; version: SHA-256 of the text that search shows, null before the first.
+CREATE TABLE documents (
+  id TEXT PRIMARY KEY,
+  collection_id TEXT NOT NULL REFERENCES collections,
+  title TEXT NOT NULL,
+  source TEXT,
+  metadata TEXT NOT NULL,
+  original TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'extracting', 'embedding', 'ready', 'failed')),
+  failure TEXT,
+  version TEXT,
+  job_id TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  erasing INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX documents_by_original ON documents (collection_id, original) WHERE erasing = 0;
+CREATE INDEX documents_by_title ON documents (collection_id, title);
+CREATE INDEX documents_by_bytes ON documents (collection_id, bytes);
+
+-- state 'pending': its passages are about to be published; 'kept': it is or was visible and can be read; 'gone': only its name is left.
+CREATE TABLE versions (
+  document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+  version TEXT NOT NULL,
+  original TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  coverage TEXT NOT NULL,
+  passages INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'kept', 'gone')),
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (document_id, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX versions_by_version ON versions (version);
+CREATE INDEX versions_by_original ON versions (original);
+
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY,
+  document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
+  user_id TEXT NOT NULL,
+  original TEXT NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'extracting', 'embedding', 'ready', 'failed')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  done INTEGER NOT NULL DEFAULT 0,
+  total INTEGER,
+  failure TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX jobs_by_document ON jobs (document_id);
+CREATE INDEX jobs_unfinished ON jobs (id) WHERE state IN ('queued', 'extracting', 'embedding');
+
+CREATE TABLE idempotency (
+  user_id TEXT NOT NULL,
+  route TEXT NOT NULL,
+  key TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  reply TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (user_id, route, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- stage 'removing': passages and files are going; 'announcing': the stream has not taken it yet; 'done'.
+CREATE TABLE erasures (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  collection_id TEXT NOT NULL,
+  document_id TEXT NOT NULL,
+  versions TEXT NOT NULL,
+  counts TEXT NOT NULL,
+  stage TEXT NOT NULL CHECK (stage IN ('removing', 'announcing', 'done')),
+  entry TEXT,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX erasures_unfinished ON erasures (id) WHERE stage <> 'done';
+
+CREATE TABLE cursors (name TEXT PRIMARY KEY, position TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`
+
+export const schemas: readonly string[] = [first]

@@ -1,0 +1,98 @@
+// Rows of collections and of the grants that share them. A collection that is being erased is not there for anyone.
+import { randomUUIDv7 } from 'node:crypto'
+import type { Database } from '../database.ts'
+
+export interface CollectionRow {
+  id: string
+  owner: string
+  name: string
+  description: string
+  created_at: number
+}
+/** A collection as one user sees it: what she may do there. */
+export interface VisibleCollection extends CollectionRow {
+  access: 'owner' | 'read' | 'write'
+}
+export interface GrantRow {
+  user_id: string
+  access: 'read' | 'write'
+}
+
+const visible = `
+  SELECT c.id, c.owner, c.name, c.description, c.created_at, CASE WHEN c.owner = :user THEN 'owner' ELSE g.access END AS access
+  FROM collections c LEFT JOIN grants g ON g.collection_id = c.id AND g.user_id = :user
+  WHERE c.erasing = 0 AND (c.owner = :user OR g.user_id IS NOT NULL)`
+
+export function collectionTable(database: Database) {
+  return {
+    insert(row: { owner: string; name: string; description: string }): CollectionRow {
+      const whole = { ...row, id: id(), created_at: Date.now() }
+      database.run(
+        'INSERT INTO collections (id, owner, name, description, created_at) VALUES (:id, :owner, :name, :description, :created_at)',
+        whole,
+      )
+      return whole
+    },
+
+    visible: (user: string, collection: string) =>
+      database.one<VisibleCollection>(`${visible} AND c.id = :collection`, { user, collection }),
+
+    /** Everything `user` may read, newest first; `after` is the id the page before ended with. */
+    allVisible: (user: string, limit: number, after: string | null = null) =>
+      database.all<VisibleCollection>(`${visible} AND (:after IS NULL OR c.id < :after) ORDER BY c.id DESC LIMIT :limit`, {
+        user,
+        limit,
+        after,
+      }),
+
+    named: (owner: string, name: string) =>
+      database.one<CollectionRow>('SELECT * FROM collections WHERE owner = :owner AND name = :name AND erasing = 0', {
+        owner,
+        name,
+      }),
+
+    owned: (owner: string) => database.all<CollectionRow>('SELECT * FROM collections WHERE owner = :owner', { owner }),
+
+    count: (owner: string) =>
+      database.one<{ n: number }>('SELECT count(*) AS n FROM collections WHERE owner = :owner', { owner })?.n ?? 0,
+
+    all: () => database.all<CollectionRow & { erasing: 0 | 1 }>('SELECT * FROM collections ORDER BY id'),
+
+    update: (row: { id: string; name: string; description: string }) =>
+      database.run('UPDATE collections SET name = :name, description = :description WHERE id = :id', row),
+
+    /** From now on it is not there for anyone. */
+    markErasing: (id: string) => database.run('UPDATE collections SET erasing = 1 WHERE id = :id', { id }),
+
+    remove: (id: string) => database.run('DELETE FROM collections WHERE id = :id', { id }),
+
+    grants: (collection: string) =>
+      database.all<GrantRow>('SELECT user_id, access FROM grants WHERE collection_id = :collection ORDER BY user_id', {
+        collection,
+      }),
+
+    grant: (collection: string, user: string, access: GrantRow['access']) =>
+      database.run(
+        `INSERT INTO grants (collection_id, user_id, access) VALUES (:collection, :user, :access)
+         ON CONFLICT DO UPDATE SET access = excluded.access`,
+        { collection, user, access },
+      ),
+
+    revoke: (collection: string, user: string) =>
+      database.run('DELETE FROM grants WHERE collection_id = :collection AND user_id = :user', { collection, user }),
+
+    revokeAll: (user: string) => database.run('DELETE FROM grants WHERE user_id = :user', { user }),
+
+    /** Bytes of the originals in everything `owner` owns. */
+    bytesOf: (owner: string) =>
+      database.one<{ n: number | null }>(
+        'SELECT sum(d.bytes) AS n FROM collections c JOIN documents d ON d.collection_id = c.id WHERE c.owner = :owner',
+        { owner },
+      )?.n ?? 0,
+  }
+}
+
+/** A new id: 32 hexadecimal digits, ordered by time (RFC 9562, version 7). */
+export function id(): string {
+  return randomUUIDv7().replaceAll('-', '')
+}

@@ -1,0 +1,118 @@
+// Rows of documents. A document that is being erased is not there for anyone; only the erasure still knows it.
+import type { Database } from '../database.ts'
+
+export const documentStates = ['queued', 'extracting', 'embedding', 'ready', 'failed'] as const
+export type DocumentState = (typeof documentStates)[number]
+
+export interface DocumentRow {
+  id: string
+  collection_id: string
+  title: string
+  source: string | null
+  /** JSON object. */
+  metadata: string
+  /** SHA-256 of the bytes last accepted. */
+  original: string
+  bytes: number
+  /** That of the job that came last. */
+  state: DocumentState
+  /** JSON `{ code, message }` of the job that came last. */
+  failure: string | null
+  /** The version search shows; null before the first. */
+  version: string | null
+  job_id: string
+  created_by: string
+  created_at: number
+  updated_at: number
+}
+
+export interface DocumentFilter {
+  /** JSON list of collection ids. */
+  collections: string
+  state: DocumentState | null
+  name: string | null
+  /** Id the page before ended with. */
+  after: string | null
+  limit: number
+}
+
+export function documentTable(database: Database) {
+  return {
+    insert: (row: DocumentRow) =>
+      database.run(
+        `INSERT INTO documents (id, collection_id, title, source, metadata, original, bytes, state, failure, version, job_id, created_by, created_at, updated_at)
+         VALUES (:id, :collection_id, :title, :source, :metadata, :original, :bytes, :state, :failure, :version, :job_id, :created_by, :created_at, :updated_at)`,
+        { ...row },
+      ),
+
+    byId: (id: string) => database.one<DocumentRow>('SELECT * FROM documents WHERE id = :id AND erasing = 0', { id }),
+
+    /** Of several ids (a JSON list), those that are there. */
+    byIds: (ids: string) =>
+      database.all<DocumentRow>('SELECT * FROM documents WHERE id IN (SELECT value FROM json_each(:ids)) AND erasing = 0', {
+        ids,
+      }),
+
+    byOriginal: (collection: string, original: string) =>
+      database.one<DocumentRow>(
+        'SELECT * FROM documents WHERE collection_id = :collection AND original = :original AND erasing = 0',
+        { collection, original },
+      ),
+
+    /** The newest of that name. */
+    byTitle: (collection: string, title: string) =>
+      database.one<DocumentRow>(
+        'SELECT * FROM documents WHERE collection_id = :collection AND title = :title AND erasing = 0 ORDER BY id DESC LIMIT 1',
+        { collection, title },
+      ),
+
+    inCollection: (collection: string) =>
+      database.all<{ id: string }>('SELECT id FROM documents WHERE collection_id = :collection AND erasing = 0', { collection }),
+
+    list: (filter: DocumentFilter) =>
+      database.all<DocumentRow>(
+        `SELECT * FROM documents
+         WHERE collection_id IN (SELECT value FROM json_each(:collections)) AND erasing = 0
+           AND (:state IS NULL OR state = :state) AND (:name IS NULL OR title = :name) AND (:after IS NULL OR id < :after)
+         ORDER BY id DESC LIMIT :limit`,
+        { ...filter },
+      ),
+
+    /** Of several collections (a JSON list), those with something to find. */
+    searchable: (collections: string) =>
+      database
+        .all<{ id: string }>(
+          `SELECT value AS id FROM json_each(:collections)
+           WHERE EXISTS (SELECT 1 FROM documents WHERE collection_id = value AND version IS NOT NULL AND erasing = 0)`,
+          { collections },
+        )
+        .map(({ id }) => id),
+
+    count: (collection: string) =>
+      database.one<{ n: number }>('SELECT count(*) AS n FROM documents WHERE collection_id = :collection AND erasing = 0', {
+        collection,
+      })?.n ?? 0,
+
+    /** New bytes were accepted for it: `job` will make the next version. */
+    renew: (row: Pick<DocumentRow, 'id' | 'original' | 'bytes' | 'job_id' | 'source' | 'metadata'>) =>
+      database.run(
+        `UPDATE documents SET original = :original, bytes = :bytes, job_id = :job_id, source = :source, metadata = :metadata,
+           state = 'queued', failure = NULL, updated_at = :now WHERE id = :id`,
+        { ...row, now: Date.now() },
+      ),
+
+    /** Follows its job, unless a later job has taken over. */
+    follow: (row: { id: string; job_id: string; state: DocumentState; failure: string | null }) =>
+      database.run(
+        'UPDATE documents SET state = :state, failure = :failure, updated_at = :now WHERE id = :id AND job_id = :job_id',
+        { ...row, now: Date.now() },
+      ),
+
+    show: (id: string, version: string) =>
+      database.run('UPDATE documents SET version = :version, updated_at = :now WHERE id = :id', { id, version, now: Date.now() }),
+
+    markErasing: (id: string) => database.run('UPDATE documents SET erasing = 1 WHERE id = :id', { id }),
+
+    remove: (id: string) => database.run('DELETE FROM documents WHERE id = :id', { id }),
+  }
+}

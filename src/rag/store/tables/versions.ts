@@ -1,0 +1,99 @@
+// Rows of the versions of documents: each is one canonical text, named by its SHA-256, made from one original.
+import type { Database } from '../database.ts'
+
+export interface VersionRow {
+  document_id: string
+  version: string
+  original: string
+  media_type: string
+  /** JSON object: what was not extracted. */
+  coverage: string
+  passages: number
+  state: 'pending' | 'kept' | 'gone'
+  created_at: number
+}
+
+export function versionTable(database: Database) {
+  return {
+    /** Its passages are about to be published. A version that comes back keeps its place but counts as new. */
+    intend: (row: Omit<VersionRow, 'state'>) =>
+      database.run(
+        `INSERT INTO versions (document_id, version, original, media_type, coverage, passages, state, created_at)
+         VALUES (:document_id, :version, :original, :media_type, :coverage, :passages, 'pending', :created_at)
+         ON CONFLICT DO UPDATE SET original = excluded.original, media_type = excluded.media_type, coverage = excluded.coverage,
+           passages = excluded.passages, created_at = excluded.created_at, state = CASE state WHEN 'kept' THEN 'kept' ELSE 'pending' END`,
+        row,
+      ),
+
+    keep: (document: string, version: string) =>
+      database.run(`UPDATE versions SET state = 'kept' WHERE document_id = :document AND version = :version`, {
+        document,
+        version,
+      }),
+
+    one: (document: string, version: string) =>
+      database.one<VersionRow>('SELECT * FROM versions WHERE document_id = :document AND version = :version', {
+        document,
+        version,
+      }),
+
+    /** Newest first. */
+    of: (document: string) =>
+      database.all<VersionRow>('SELECT * FROM versions WHERE document_id = :document ORDER BY created_at DESC, version', {
+        document,
+      }),
+
+    /** Lets go of all but the newest `kept` versions that can be read, the visible one always among them; returns those let go. */
+    prune: (document: string, visible: string, kept: number) =>
+      database.all<{ version: string; original: string }>(
+        `UPDATE versions SET state = 'gone' WHERE document_id = :document AND state = 'kept' AND version <> :visible
+           AND version NOT IN (SELECT version FROM versions WHERE document_id = :document AND state = 'kept' AND version <> :visible
+                               ORDER BY created_at DESC LIMIT :others)
+         RETURNING version, original`,
+        { document, visible, others: Math.max(0, kept - 1) },
+      ),
+
+    /** Texts (by version) a collection still needs. */
+    texts: (collection: string) =>
+      database
+        .all<{ version: string }>(
+          `SELECT DISTINCT v.version FROM versions v JOIN documents d ON d.id = v.document_id
+           WHERE d.collection_id = :collection AND d.erasing = 0 AND v.state <> 'gone'`,
+          { collection },
+        )
+        .map(({ version }) => version),
+
+    /** Originals (by SHA-256) a collection still needs: for a version, for a document, or for a job that is not finished. */
+    originals: (collection: string) =>
+      database
+        .all<{ original: string }>(
+          `SELECT original FROM documents WHERE collection_id = :collection AND erasing = 0
+           UNION SELECT v.original FROM versions v JOIN documents d ON d.id = v.document_id
+             WHERE d.collection_id = :collection AND d.erasing = 0 AND v.state <> 'gone'
+           UNION SELECT j.original FROM jobs j JOIN documents d ON d.id = j.document_id
+             WHERE d.collection_id = :collection AND d.erasing = 0 AND j.state IN ('queued', 'extracting', 'embedding')`,
+          { collection },
+        )
+        .map(({ original }) => original),
+
+    /** Does anything in the collection still need this text? */
+    needsText: (collection: string, version: string) =>
+      database.one(
+        `SELECT 1 FROM versions v JOIN documents d ON d.id = v.document_id
+         WHERE v.version = :version AND v.state <> 'gone' AND d.collection_id = :collection AND d.erasing = 0`,
+        { collection, version },
+      ) !== undefined,
+
+    /** Does anything in the collection still need this original? */
+    needsOriginal: (collection: string, original: string) =>
+      database.one(
+        `SELECT 1 FROM documents WHERE collection_id = :collection AND original = :original AND erasing = 0
+         UNION ALL SELECT 1 FROM versions v JOIN documents d ON d.id = v.document_id
+           WHERE v.original = :original AND v.state <> 'gone' AND d.collection_id = :collection AND d.erasing = 0
+         UNION ALL SELECT 1 FROM jobs j JOIN documents d ON d.id = j.document_id
+           WHERE j.state IN ('queued', 'extracting', 'embedding') AND j.original = :original AND d.collection_id = :collection AND d.erasing = 0
+         LIMIT 1`,
+        { collection, original },
+      ) !== undefined,
+  }
+}

@@ -1,0 +1,141 @@
+// Twin of src/rag/store/catalogue.ts: the promises other files lean on.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openCatalogue } from '../../src/rag/store/catalogue.ts'
+import { id } from '../../src/rag/store/tables/collections.ts'
+
+async function catalogueFor(t: Test) {
+  const path = await mkdtemp(join(tmpdir(), 'catalogue-'))
+  const catalogue = openCatalogue(path)
+  t.teardown(async () => {
+    catalogue.close()
+    await rm(path, { recursive: true })
+  })
+  const collection = catalogue.collections.insert({ owner: 'ann', name: 'default', description: '' })
+  const document = (original: string, title = original) => {
+    const row = {
+      id: id(),
+      collection_id: collection.id,
+      title,
+      source: null,
+      metadata: '{}',
+      original,
+      bytes: 1,
+      state: 'queued' as const,
+      failure: null,
+      version: null,
+      job_id: id(),
+      created_by: 'ann',
+      created_at: 1,
+      updated_at: 1,
+    }
+    catalogue.documents.insert(row)
+    return row
+  }
+  const version = (document_id: string, name: string, created_at: number) =>
+    catalogue.versions.intend({
+      document_id,
+      version: name,
+      original: `o-${name}`,
+      media_type: 'text/plain',
+      coverage: '{}',
+      passages: 1,
+      created_at,
+    })
+  return { path, catalogue, collection, document, version }
+}
+
+t.test('a collection is seen by its owner and by whom it was shared with, by nobody else', async t => {
+  const { catalogue, collection } = await catalogueFor(t)
+  t.equal(catalogue.collections.visible('ann', collection.id)?.access, 'owner')
+  t.equal(catalogue.collections.visible('bob', collection.id), undefined)
+  catalogue.collections.grant(collection.id, 'bob', 'read')
+  t.equal(catalogue.collections.visible('bob', collection.id)?.access, 'read')
+  t.same(
+    catalogue.collections.allVisible('bob', 10).map(({ id }) => id),
+    [collection.id],
+  )
+  catalogue.collections.revoke(collection.id, 'bob')
+  t.equal(catalogue.collections.visible('bob', collection.id), undefined)
+  t.same(catalogue.collections.allVisible('bob', 10), [])
+})
+
+t.test('a collection being erased is there for nobody and its name is free again', async t => {
+  const { catalogue, collection } = await catalogueFor(t)
+  catalogue.collections.markErasing(collection.id)
+  t.equal(catalogue.collections.visible('ann', collection.id), undefined)
+  t.ok(catalogue.collections.insert({ owner: 'ann', name: 'default', description: '' }).id)
+})
+
+t.test('the same bytes cannot be two documents of one collection', async t => {
+  const { document } = await catalogueFor(t)
+  document('same')
+  t.throws(() => document('same'), /UNIQUE/)
+})
+
+t.test('a transaction that throws leaves nothing', async t => {
+  const { catalogue, document, collection } = await catalogueFor(t)
+  t.throws(() =>
+    catalogue.transaction(() => {
+      document('a')
+      throw new Error('stop')
+    }),
+  )
+  t.equal(catalogue.documents.byOriginal(collection.id, 'a'), undefined)
+})
+
+t.test('a document follows its latest job only', async t => {
+  const { catalogue, document } = await catalogueFor(t)
+  const { id: one, job_id: first } = document('a')
+  catalogue.documents.renew({ id: one, original: 'b', bytes: 2, job_id: 'second', source: null, metadata: '{}' })
+  catalogue.documents.follow({ id: one, job_id: first, state: 'ready', failure: null })
+  t.equal(catalogue.documents.byId(one)?.state, 'queued')
+  catalogue.documents.follow({ id: one, job_id: 'second', state: 'ready', failure: null })
+  t.equal(catalogue.documents.byId(one)?.state, 'ready')
+})
+
+t.test('old versions are let go, the visible one never, and what is let go is needed no longer', async t => {
+  const { catalogue, collection, document, version } = await catalogueFor(t)
+  const { id: one } = document('a')
+  for (const [at, name] of ['v1', 'v2', 'v3', 'v4'].entries()) {
+    version(one, name, at)
+    catalogue.versions.keep(one, name)
+  }
+  catalogue.documents.show(one, 'v1')
+  t.same(
+    catalogue.versions
+      .prune(one, 'v1', 2)
+      .map(gone => gone.version)
+      .toSorted(),
+    ['v2', 'v3'],
+  )
+  t.same(catalogue.versions.texts(collection.id).toSorted(), ['v1', 'v4'])
+  t.ok(catalogue.versions.needsText(collection.id, 'v1'))
+  t.notOk(catalogue.versions.needsText(collection.id, 'v2'))
+  t.notOk(catalogue.versions.needsOriginal(collection.id, 'o-v2'))
+  t.ok(catalogue.versions.needsOriginal(collection.id, 'o-v4'))
+  t.equal(catalogue.versions.one(one, 'v2')?.state, 'gone')
+})
+
+t.test('an unfinished job keeps its original needed after a later upload took its place', async t => {
+  const { catalogue, collection, document } = await catalogueFor(t)
+  const { id: one, job_id } = document('first')
+  catalogue.jobs.insert({ id: job_id, document_id: one, user_id: 'ann', original: 'first', name: 'a.txt' })
+  catalogue.documents.renew({ id: one, original: 'second', bytes: 1, job_id: 'j2', source: null, metadata: '{}' })
+  t.ok(catalogue.versions.needsOriginal(collection.id, 'first'))
+  catalogue.jobs.advance({ id: job_id, state: 'failed', done: 0, total: null, failure: '{}' })
+  t.notOk(catalogue.versions.needsOriginal(collection.id, 'first'))
+  t.ok(catalogue.versions.needsOriginal(collection.id, 'second'))
+})
+
+t.test('a file written by a newer program is refused, not guessed at', async t => {
+  const { path, catalogue } = await catalogueFor(t)
+  const { DatabaseSync } = await import('node:sqlite')
+  const raw = new DatabaseSync(join(path, 'catalogue.sqlite'))
+  raw.exec('PRAGMA user_version = 99')
+  raw.close()
+  t.throws(() => openCatalogue(path), /newer version/)
+  t.ok(catalogue)
+})
