@@ -45,6 +45,10 @@ declare module 'fastify' {
     /** Health, metrics and published keys: neither looked up nor counted. */
     unlimited?: true
   }
+  interface FastifyInstance {
+    /** Who a request on a public route says it is, if that is true. */
+    identify(request: FastifyRequest): Promise<Caller | undefined>
+  }
   interface FastifyRequest {
     /** Set on every route that is not public. */
     caller: Caller
@@ -85,6 +89,11 @@ export async function registerIdentity(app: FastifyInstance, config: SharedConfi
   app.decorateRequest('admitted', null)
   app.decorateRequest('caller', null as unknown as Caller)
   const admit = openAdmission(app.redis)
+  app.decorate('identify', async request => {
+    const { claimant, expires } = await claimOf(request, keys)
+    const admission = claimant && (await admit([], claimant))
+    return admission?.alive ? callerOf(claimant as Claimant, admission, expires) : undefined
+  })
 
   app.addHook('onRequest', async request => {
     if (request.routeOptions.config.unlimited) return

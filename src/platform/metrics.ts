@@ -25,9 +25,9 @@ export function registerMetrics(app: FastifyInstance) {
     const route = request.routeOptions.url ?? 'none'
     seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
     if (request.routeOptions.config.unlimited) return
-    const { method, id, caller } = request
+    const { method, caller } = request
     request.log.info(
-      { request_id: id, method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), user_id: caller?.user_id },
+      { method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime), user_id: caller?.user_id },
       'request',
     )
   })

@@ -7,7 +7,7 @@ import { BlockList, isIP } from 'node:net'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { registerAudit } from './audit.ts'
 import { listed, type SharedConfig } from './config.ts'
 import { answerFailure, answerSocket, failure } from './errors.ts'
@@ -44,7 +44,7 @@ export interface Service {
 export async function buildService({ name, config, keys, plugin }: Service): Promise<App> {
   const app: App = Fastify({
     logger: { level: config.LOG_LEVEL, base: { service: name }, redact: ['req.headers.authorization', 'req.headers.cookie'] },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: ({ headers }) =>
       /^[\w-]{1,64}$/.test(String(headers['x-request-id'])) ? String(headers['x-request-id']) : randomUUID(),
     trustProxy: trusted(config),

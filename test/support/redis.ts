@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { redisServer } from '../../deploy/parts.ts'
+import { redisServer } from '../../deploy/redis.ts'
 
 interface Teardown {
   teardown(action: () => unknown): void
@@ -38,8 +38,23 @@ export async function privateRedis(t: Teardown): Promise<PrivateRedis> {
   const port = await freePort()
   let stop = async () => {}
   async function start() {
-    const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
-    const server = spawn(redisServer(), [...settings, '--maxmemory-policy', 'noeviction'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const settings = [
+      '--port',
+      `${port}`,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      dir,
+      '--appendonly',
+      'yes',
+      '--appendfsync',
+      'always',
+      '--save',
+      '',
+    ]
+    const server = spawn(redisServer(), [...settings, '--maxmemory-policy', 'noeviction'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const ended = once(server, 'exit')
     stop = async () => {
       server.kill('SIGKILL')

@@ -1,0 +1,70 @@
+// Auth assembled: what it opens, in which order, and which routes it serves.
+import type { App, Service } from '../platform/service.ts'
+import { openAccounts } from './accounts.ts'
+import { openApiKeys } from './api-keys.ts'
+import type { AuthConfig } from './config.ts'
+import { seedAdmin } from './first-admin.ts'
+import { openGateway } from './gateway.ts'
+import { openGuesses } from './guesses.ts'
+import { openInvites } from './invites.ts'
+import { type Keyring, openKeyring } from './keyring.ts'
+import { openPasswords } from './passwords.ts'
+import { accountRoutes } from './routes/account.ts'
+import { apiKeyRoutes } from './routes/api-keys.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { gatewayRoutes } from './routes/gateway.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { sessionRoutes } from './routes/sessions.ts'
+import { userRoutes } from './routes/users.ts'
+import { openMac, openWrap } from './secrets.ts'
+import { openSessions } from './sessions.ts'
+import { openUsers } from './users.ts'
+
+const HOUR_MS = 3_600_000
+
+/** Everything auth's routes work with. */
+export type House = Awaited<ReturnType<typeof openHouse>>
+
+/** The auth service. */
+export function authService(config: AuthConfig): Service {
+  let keyring: Keyring
+  return {
+    name: 'authentication',
+    config,
+    async keys(app) {
+      const apiKeys = openApiKeys(app.redis, openMac(config.SECRET_KEY, 'api key'))
+      keyring = await openKeyring(app.redis, openWrap(config.JWT_SECRET_KEY, 'signing key'), {
+        cacheMs: config.JWKS_CACHE_S * 1000,
+        rotationMs: config.KEY_ROTATION_HOURS * HOUR_MS,
+        tokenMs: config.TOKEN_EXPIRY_MINUTES * 60_000,
+      })
+      return { publicKey: keyring.publicKey, genuine: apiKeys.genuine, close: keyring.close }
+    },
+    async plugin(app) {
+      const house = await openHouse(app, config, keyring)
+      await seedAdmin(config, house, line => process.stdout.write(line))
+      for (const routes of [accountRoutes, sessionRoutes, apiKeyRoutes, userRoutes, keyRoutes, gatewayRoutes, docsRoutes]) {
+        await app.register(routes, house)
+      }
+    },
+  }
+}
+
+/** Opens the parts; none of them holds more than Redis does, so any number of replicas may run. */
+async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
+  const { redis } = app
+  const users = openUsers(redis)
+  const sessions = openSessions(redis, config.SECRET_KEY, {
+    idleMs: config.SESSION_IDLE_HOURS * HOUR_MS,
+    absoluteMs: config.SESSION_HOURS_MAX * HOUR_MS,
+  })
+  const apiKeys = openApiKeys(redis, openMac(config.SECRET_KEY, 'api key'))
+  const passwords = await openPasswords()
+  const guesses = openGuesses(redis, config.LIMIT_LOGIN_ACCOUNT_PER_MIN)
+  const invites = openInvites(redis)
+  const registration = config.REGISTRATION ?? (config.NODE_ENV === 'production' ? 'closed' : 'open')
+  const erase = async (userId: string) => void (await redis.xadd('erasures', '*', 'user', userId))
+  const accounts = openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase })
+  const gateway = openGateway({ auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
+  return { config, keyring, users, sessions, apiKeys, passwords, invites, accounts, gateway }
+}

@@ -1,0 +1,42 @@
+// The caller's own API keys.
+import Type from 'typebox'
+import { roles } from '../../contracts/claims.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Routes } from '../../platform/service.ts'
+import type { House } from '../plugin.ts'
+import { ApiKeyId, ApiKeyList, MadeApiKey, NewApiKey } from '../schemas.ts'
+
+export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {
+  app.post(
+    '/api-keys',
+    { config: { access: 'authenticated' }, schema: { body: NewApiKey, response: { 201: MadeApiKey } } },
+    async (request, reply) => {
+      const { name, permissions, expires_in_days } = request.body
+      const { caller } = request
+      const bound: readonly string[] = roles.service_account
+      const beyond = permissions.filter(permission => !caller.permissions.includes(permission) || !bound.includes(permission))
+      if (beyond.length > 0) throw failure('forbidden', `A key of yours cannot have ${beyond.join(', ')}`)
+      await app.audit(request, { action: 'api_key_make', outcome: 'allowed', detail: permissions.join(' ') })
+      return reply.code(201).send(await apiKeys.make(caller.user_id, name, permissions, expires_in_days))
+    },
+  )
+
+  app.get(
+    '/api-keys',
+    { config: { access: 'authenticated' }, schema: { response: { 200: ApiKeyList } } },
+    async ({ caller }) => ({
+      api_keys: await apiKeys.list(caller.user_id),
+    }),
+  )
+
+  app.delete(
+    '/api-keys/:id',
+    { config: { access: 'authenticated' }, schema: { params: ApiKeyId, response: { 204: Type.Null() } } },
+    async (request, reply) => {
+      const { id } = request.params
+      if (!(await apiKeys.end(request.caller.user_id, id))) throw failure('not_found')
+      await app.audit(request, { action: 'api_key_delete', outcome: 'allowed', target: id })
+      return reply.code(204).send(null)
+    },
+  )
+}

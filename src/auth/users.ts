@@ -1,0 +1,130 @@
+// Accounts. A name belongs to whoever's `SET NX` came first; the account is written before, so a crash leaves no name without one.
+import { randomBytes } from 'node:crypto'
+import type { Role } from '../contracts/claims.ts'
+import { userKey } from '../platform/admission.ts'
+import { failure } from '../platform/errors.ts'
+import { type Redis, script } from '../platform/redis.ts'
+import { canonicalName, checkName } from './usernames.ts'
+
+/** All account ids, in order, for paging; and the enabled admins, so that the last one stays. */
+const ALL = '{users}:all'
+const ADMINS = '{users}:admins'
+const nameKey = (canonical: string) => `username:{${canonical}}`
+
+export interface User {
+  user_id: string
+  username: string
+  role: Role
+  disabled: boolean
+  created_at: string
+}
+/** With the stored hash, which never leaves this service. */
+export type Account = User & { password: string }
+
+/** Takes an admin off the list unless it is the last one on it. */
+const LEAVE_ADMINS = `
+if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return 1 end
+if redis.call('SCARD', KEYS[1]) == 1 then return 0 end
+return redis.call('SREM', KEYS[1], ARGV[1])`
+
+/** Deletes a name if it is still this account's. */
+const FREE_NAME = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
+
+/** Changes fields of an account that is still there. */
+const CHANGE = `if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], unpack(ARGV)) return 1`
+
+export function openUsers(redis: Redis) {
+  const leaveAdmins = script(redis, 'leave_admins', LEAVE_ADMINS)
+  const freeName = script(redis, 'free_name', FREE_NAME)
+  const change = script(redis, 'change_user', CHANGE)
+
+  async function get(userId: string): Promise<Account | undefined> {
+    const stored = await redis.hgetall(userKey(userId))
+    return stored.username === undefined ? undefined : account(userId, stored)
+  }
+
+  async function refuseLastAdmin(userId: string) {
+    if ((await leaveAdmins([ADMINS], [userId])) === 0) {
+      throw failure('conflict', 'This is the last admin; make another user an admin first')
+    }
+  }
+
+  return {
+    get,
+
+    async byName(username: string): Promise<Account | undefined> {
+      const userId = await redis.get(nameKey(canonicalName(username)))
+      return userId ? get(userId) : undefined
+    },
+
+    /** `password` is the hash. Throws `conflict` when the name is taken. */
+    async create(username: string, password: string, role: Role): Promise<User> {
+      checkName(username)
+      const userId = randomBytes(16).toString('hex')
+      const canonical = canonicalName(username)
+      const made = { username: username.normalize('NFC'), canonical, role, disabled: '0', password, created: Date.now() }
+      await redis.hset(userKey(userId), made)
+      await redis.zadd(ALL, 0, userId)
+      if ((await redis.set(nameKey(canonical), userId, 'NX')) === null) {
+        await Promise.all([redis.del(userKey(userId)), redis.zrem(ALL, userId)])
+        throw failure('conflict', 'That username is taken')
+      }
+      if (role === 'admin') await redis.sadd(ADMINS, userId)
+      return publicPart(account(userId, { ...made, created: String(made.created) }))
+    },
+
+    async setPassword(userId: string, password: string) {
+      await change([userKey(userId)], ['password', password])
+    },
+
+    /** Role and disabled decide at the very next request. The order keeps the list of admins no longer than the truth. */
+    async update(userId: string, changes: { role?: Role; disabled?: boolean }): Promise<User> {
+      const before = await get(userId)
+      if (!before) throw failure('not_found')
+      const after = { ...before, ...changes }
+      const staysAdmin = after.role === 'admin' && !after.disabled
+      if (!staysAdmin) await refuseLastAdmin(userId)
+      if (!(await change([userKey(userId)], ['role', after.role, 'disabled', after.disabled ? '1' : '0'])))
+        throw failure('not_found')
+      if (staysAdmin) await redis.sadd(ADMINS, userId)
+      return publicPart(after)
+    },
+
+    /** Forgets the account. Its sessions and keys must have been ended before. */
+    async remove(userId: string) {
+      const stored = await get(userId)
+      if (!stored) throw failure('not_found')
+      await refuseLastAdmin(userId)
+      await freeName([nameKey(canonicalName(stored.username))], [userId])
+      await redis.del(userKey(userId))
+      await redis.zrem(ALL, userId)
+    },
+
+    /** Accounts in id order, after `cursor`. */
+    async list(cursor: string | undefined, limit: number): Promise<{ users: User[]; next_cursor: string | null }> {
+      const ids = await redis.zrange(ALL, cursor ? `(${cursor}` : '-', '+', 'BYLEX', 'LIMIT', 0, limit + 1)
+      const found = await Promise.all(ids.slice(0, limit).map(get))
+      const users = found.filter(user => user !== undefined).map(publicPart)
+      return { users, next_cursor: ids.length > limit ? (ids[limit - 1] ?? null) : null }
+    },
+
+    hasAdmin: async () => (await redis.scard(ADMINS)) > 0,
+  }
+}
+export type Users = ReturnType<typeof openUsers>
+
+function account(userId: string, stored: Record<string, string>): Account {
+  return {
+    user_id: userId,
+    username: stored.username ?? '',
+    role: stored.role as Role,
+    disabled: stored.disabled === '1',
+    created_at: new Date(Number(stored.created)).toISOString(),
+    password: stored.password ?? '',
+  }
+}
+
+/** What may be shown of an account. */
+export function publicPart({ user_id, username, role, disabled, created_at }: User): User {
+  return { user_id, username, role, disabled, created_at }
+}
