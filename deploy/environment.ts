@@ -15,7 +15,9 @@ const SECRETS = ['SECRET_KEY', 'JWT_SECRET_KEY', 'REDIS_PASSWORD']
 /** Reads `<dir>/.env` and lays `given` over it; an empty variable counts as not set. */
 export function readSettings(dir: string, given: NodeJS.ProcessEnv = {}): Settings {
   const settings: Settings = {}
-  for (const [name, value] of Object.entries({ ...parseEnv(readIfThere(dir)), ...given })) if (value) settings[name] = value
+  for (const source of [parseEnv(readIfThere(dir)), given]) {
+    for (const [name, value] of Object.entries(source)) if (value) settings[name] = value
+  }
   return settings
 }
 

@@ -42,7 +42,7 @@ export interface RenderedEnvoy {
  * placeholder that is not in the closed list and every one without a value.
  */
 export async function renderEnvoy(
-  values: EnvoyValues,
+  values: Partial<EnvoyValues>,
   folder: string,
   where: 'local' | 'compose' = 'local',
 ): Promise<RenderedEnvoy> {

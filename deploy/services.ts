@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import Type from 'typebox'
 import { AuthConfig } from '../src/auth/config.ts'
 import { shared } from '../src/platform/config.ts'
+import { RagConfig } from '../src/rag/config.ts'
 import { environmentOf, type Settings } from './environment.ts'
 import type { PartPlan } from './part.ts'
 
 const AgentConfig = Type.Object(shared)
-const RagConfig = Type.Object(shared)
 
 export const serviceConfigs = { auth: AuthConfig, agent: AgentConfig, rag: RagConfig }
 export type ServiceName = keyof typeof serviceConfigs

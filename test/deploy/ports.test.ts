@@ -1,0 +1,30 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import t from 'tap'
+import { freePorts, portsOf, requireFree } from '../../deploy/ports.ts'
+
+t.test('a busy port is named in a sentence with the part that wanted it and the variable that moves it', async t => {
+  const server = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const ports = await freePorts({ rag: port })
+  await t.rejects(requireFree(['auth', 'rag'], ports), {
+    message: `Port ${port} is in use, so rag cannot start: end what listens there, or set RAG_SERVICE_PORT to another port.`,
+  })
+  await t.resolves(requireFree(['auth', 'agent', 'redis', 'envoy'], ports), 'the port of a part that does not start may be busy')
+})
+
+t.test('free ports keep those that were given, differ, and lie below what the kernel gives to outgoing connections', async t => {
+  const ports = await freePorts({ auth: 15_001 })
+  t.equal(ports.auth, 15_001)
+  t.equal(new Set(Object.values(ports)).size, 6)
+  for (const port of Object.values(ports)) t.ok(port >= 15_000 && port < 32_768)
+})
+
+t.test('ports come from their variables, and what is not a port is refused by name', async t => {
+  t.match(portsOf({ GATEWAY_PORT: '8080' }), { gateway: 8080, auth: 5001, agent: 5002, rag: 5003 })
+  for (const wrong of ['0', '65536', '-1', '80a', '1e3']) {
+    t.throws(() => portsOf({ GATEWAY_PORT: wrong }), { message: `GATEWAY_PORT is "${wrong}", which is not a port.` })
+  }
+})
