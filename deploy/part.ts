@@ -59,8 +59,8 @@ const STOP_MS_MAX = 12_000
 const BACKOFF_MS_MIN = 250
 const BACKOFF_MS_MAX = 10_000
 const STEADY_MS = 10_000
-/** Lines of its log shown when a part does not start. */
-const LAST_LINES = 8
+/** Lines of its log shown when a part does not start; a crash of Node takes a dozen. */
+const LAST_LINES = 20
 
 /** Takes charge of a part; nothing runs before `start`. */
 export function takeCharge(plan: PartPlan, witness: PartWitness): Part {
