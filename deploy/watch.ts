@@ -1,14 +1,14 @@
 // Starts parts again when their sources change, while developing.
 import { watch } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { root } from './plans.ts'
 import type { Stack } from './stack.ts'
 
 /** Quiet after the last change before parts are started again, in milliseconds: an editor writes a file in several steps. */
 const QUIET_MS = 150
 
-/** Watches the sources of every part of `stack`; returns what ends the watching. */
-export function watchSources(stack: Stack, say: (sentence: string) => void): () => void {
+/** Watches the sources of every part of `stack`, starts the affected parts again, and returns what ends the watching. */
+export function watchSources(stack: Pick<Stack, 'plans' | 'restart'>, say: (sentence: string) => void): () => void {
   const changed = new Set<string>()
   let timer: NodeJS.Timeout | undefined
   let busy = Promise.resolve()
@@ -23,7 +23,7 @@ export function watchSources(stack: Stack, say: (sentence: string) => void): () 
   }
 
   const watchers = [...new Set(stack.plans.flatMap(({ sources }) => sources))].map(source =>
-    watch(join(root, source), { recursive: true }, () => {
+    watch(resolve(root, source), { recursive: true }, () => {
       changed.add(source)
       clearTimeout(timer)
       timer = setTimeout(() => {

