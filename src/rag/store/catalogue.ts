@@ -24,6 +24,8 @@ export function openCatalogue(dataDir: string) {
     erasures: erasureTable(database),
     /** Does `work` whole or not at all, durably. */
     transaction: database.transaction,
+    /** Can it be read? */
+    alive: () => database.one('SELECT 1') !== undefined,
     close: database.close,
   }
 }

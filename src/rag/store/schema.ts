@@ -39,6 +39,7 @@ CREATE TABLE documents (
 ) STRICT;
 CREATE UNIQUE INDEX documents_by_original ON documents (collection_id, original) WHERE erasing = 0;
 CREATE INDEX documents_by_title ON documents (collection_id, title);
+CREATE INDEX documents_by_source ON documents (collection_id, source) WHERE source IS NOT NULL;
 CREATE INDEX documents_by_bytes ON documents (collection_id, bytes);
 
 -- state 'pending': its passages are about to be published; 'kept': it is or was visible and can be read; 'gone': only its name is left.
@@ -56,6 +57,7 @@ CREATE TABLE versions (
 CREATE INDEX versions_by_version ON versions (version);
 CREATE INDEX versions_by_original ON versions (original);
 
+-- version: the text it made, once known; publishing: 1 from just before its passages are shown, when it can only be finished.
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY,
   document_id TEXT NOT NULL REFERENCES documents ON DELETE CASCADE,
@@ -66,6 +68,8 @@ CREATE TABLE jobs (
   attempts INTEGER NOT NULL DEFAULT 0,
   done INTEGER NOT NULL DEFAULT 0,
   total INTEGER,
+  version TEXT,
+  publishing INTEGER NOT NULL DEFAULT 0,
   failure TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL

@@ -56,7 +56,11 @@ export function collectionTable(database: Database) {
     count: (owner: string) =>
       database.one<{ n: number }>('SELECT count(*) AS n FROM collections WHERE owner = :owner', { owner })?.n ?? 0,
 
-    all: () => database.all<CollectionRow & { erasing: 0 | 1 }>('SELECT * FROM collections ORDER BY id'),
+    ids: () => database.all<{ id: string }>('SELECT id FROM collections ORDER BY id').map(({ id }) => id),
+
+    erasing: () => database.all<{ id: string }>('SELECT id FROM collections WHERE erasing = 1 ORDER BY id').map(({ id }) => id),
+
+    ownerOf: (id: string) => database.one<{ owner: string }>('SELECT owner FROM collections WHERE id = :id', { id })?.owner ?? '',
 
     update: (row: { id: string; name: string; description: string }) =>
       database.run('UPDATE collections SET name = :name, description = :description WHERE id = :id', row),

@@ -15,6 +15,10 @@ export interface JobRow {
   attempts: number
   done: number
   total: number | null
+  /** The text it made, once known. */
+  version: string | null
+  /** 1 from just before its passages are shown: from then on it can only be finished. */
+  publishing: 0 | 1
   /** JSON `{ code, message }`. */
   failure: string | null
   created_at: number
@@ -67,6 +71,22 @@ export function jobTable(database: Database) {
           ...row,
           now: Date.now(),
         },
+      ),
+
+    /** It made this text; its passages may be appended from now on. */
+    made: (id: string, version: string) => database.run('UPDATE jobs SET version = :version WHERE id = :id', { id, version }),
+
+    /** It is given up: nothing of what it made is needed. */
+    unmake: (id: string) => database.run('UPDATE jobs SET version = NULL WHERE id = :id', { id }),
+
+    publish: (id: string) => database.run('UPDATE jobs SET publishing = 1 WHERE id = :id', { id }),
+
+    /** Versions being made in a collection. */
+    making: (collection: string) =>
+      database.all<{ document_id: string; version: string }>(
+        `SELECT j.document_id, j.version FROM jobs j JOIN documents d ON d.id = j.document_id
+         WHERE d.collection_id = :collection AND j.version IS NOT NULL AND j.${unfinished}`,
+        { collection },
       ),
 
     countOf: (document: string) =>

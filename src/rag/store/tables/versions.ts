@@ -57,8 +57,11 @@ export function versionTable(database: Database) {
     texts: (collection: string) =>
       database
         .all<{ version: string }>(
-          `SELECT DISTINCT v.version FROM versions v JOIN documents d ON d.id = v.document_id
-           WHERE d.collection_id = :collection AND d.erasing = 0 AND v.state <> 'gone'`,
+          `SELECT v.version FROM versions v JOIN documents d ON d.id = v.document_id
+             WHERE d.collection_id = :collection AND d.erasing = 0 AND v.state <> 'gone'
+           UNION SELECT j.version FROM jobs j JOIN documents d ON d.id = j.document_id
+             WHERE d.collection_id = :collection AND d.erasing = 0 AND j.version IS NOT NULL
+               AND j.state IN ('queued', 'extracting', 'embedding')`,
           { collection },
         )
         .map(({ version }) => version),
@@ -80,7 +83,10 @@ export function versionTable(database: Database) {
     needsText: (collection: string, version: string) =>
       database.one(
         `SELECT 1 FROM versions v JOIN documents d ON d.id = v.document_id
-         WHERE v.version = :version AND v.state <> 'gone' AND d.collection_id = :collection AND d.erasing = 0`,
+           WHERE v.version = :version AND v.state <> 'gone' AND d.collection_id = :collection AND d.erasing = 0
+         UNION ALL SELECT 1 FROM jobs j JOIN documents d ON d.id = j.document_id
+           WHERE j.version = :version AND j.state IN ('queued', 'extracting', 'embedding') AND d.collection_id = :collection AND d.erasing = 0
+         LIMIT 1`,
         { collection, version },
       ) !== undefined,
 

@@ -1,0 +1,236 @@
+// The queue of jobs: which runs next, how often it is tried, how it is stopped. The catalogue is the truth; what is in memory here is
+// read from it at the start. A bad file never stops the queue, a user never holds it: users are served in a circle.
+import { EventEmitter } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Failure, failure } from '../platform/errors.ts'
+import type { Catalogue } from './store/catalogue.ts'
+import type { JobRow } from './store/tables/jobs.ts'
+import type { Queued } from './uploads.ts'
+
+/** Jobs under way at once, and of one user: enough that extraction, embedding and writing overlap. */
+const RUNNING_MAX = 16
+const RUNNING_OF_USER_MAX = 4
+/** Tries after an unexpected error, and starts that ended with the process dying, before a job is given up. */
+const TRIES_MAX = 3
+const STARTS_MAX = 10
+/** Pause before the next try, growing, in milliseconds. */
+const PAUSE_MS = 500
+const PAUSE_MS_MAX = 60_000
+/** Longest a job may take, in milliseconds. */
+const JOB_MS_MAX = 6 * 3600 * 1000
+
+/** Where a job stands. `total` is null while it is not known. */
+export type Progress = Pick<JobRow, 'state' | 'done' | 'total' | 'failure'>
+
+/** Why a job is left as it is. */
+const stopped = new Error('Stopped')
+
+export type Ingest = (job: JobRow, signal: AbortSignal, report: (progress: Progress) => void) => Promise<void>
+export type Queue = ReturnType<typeof openQueue>
+
+interface Running {
+  job: Queued
+  progress: Progress
+  /** Gives the job up: cancelled by its user. */
+  cancel: AbortController
+  /** Leaves the job as it is: the process stops, or the document is being erased. */
+  leave: AbortController
+  ended: Promise<void>
+}
+
+interface Parts {
+  catalogue: Catalogue
+  ingest: Ingest
+  /** Tidies what a job that was given up left behind. */
+  tidy: (job: JobRow) => Promise<void>
+  waitingMax: number
+  log: { error: (context: object, message: string) => void }
+}
+
+export function openQueue({ catalogue: { jobs, documents, transaction }, ingest, tidy, waitingMax, log }: Parts) {
+  const waiting = new Map<string, Queued[]>()
+  const running = new Map<string, Running>()
+  const events = new EventEmitter().setMaxListeners(0)
+  let open = false
+  let size = 0
+
+  function push(job: Queued) {
+    const line = waiting.get(job.user_id)
+    if (line) line.push(job)
+    else waiting.set(job.user_id, [job])
+    size++
+  }
+
+  /** Takes the next job of the next user in the circle whose document no other job is working on. */
+  function take(): Queued | undefined {
+    const users = [...running.values()].map(({ job }) => job.user_id)
+    const busy = new Set([...running.values()].map(({ job }) => job.document_id))
+    for (const [user, line] of waiting) {
+      if (users.filter(one => one === user).length >= RUNNING_OF_USER_MAX) continue
+      const at = line.findIndex(job => !busy.has(job.document_id))
+      if (at < 0) continue
+      waiting.delete(user)
+      const [job] = line.splice(at, 1)
+      if (line.length > 0) waiting.set(user, line)
+      size--
+      return job
+    }
+  }
+
+  function fill() {
+    while (open && running.size < RUNNING_MAX) {
+      const job = take()
+      if (!job) return
+      const one: Running = {
+        job,
+        progress: { state: 'queued', done: 0, total: null, failure: null },
+        cancel: new AbortController(),
+        leave: new AbortController(),
+        ended: Promise.resolve(),
+      }
+      running.set(job.id, one)
+      one.ended = work(one)
+        .catch(error => log.error({ err: error, job_id: job.id }, 'a job could not be ended'))
+        .finally(() => {
+          running.delete(job.id)
+          fill()
+        })
+    }
+  }
+
+  function note(one: Running, progress: Progress) {
+    const changed = progress.state !== one.progress.state
+    one.progress = progress
+    // The pipeline itself writes `ready`, in the transaction that shows the document.
+    if (changed && progress.state !== 'ready') save(one.job, progress)
+    events.emit(one.job.id, progress)
+  }
+
+  function save({ id, document_id }: Queued, progress: Progress) {
+    transaction(() => {
+      jobs.advance({ id, ...progress })
+      documents.follow({ id: document_id, job_id: id, state: progress.state, failure: progress.failure })
+    })
+  }
+
+  async function work(one: Running) {
+    const late = AbortSignal.timeout(JOB_MS_MAX)
+    for (let tries = 1; ; tries++) {
+      const job = begin(one)
+      if (!job) return
+      // What is about to be shown, or is shown already, is never given up: neither cancelled nor late nor tried too often.
+      const signal = job.publishing ? one.leave.signal : AbortSignal.any([one.leave.signal, one.cancel.signal, late])
+      try {
+        if (job.attempts > STARTS_MAX && !job.publishing) throw failure('internal')
+        return await ingest(job, signal, progress => note(one, progress))
+      } catch (error) {
+        if (one.leave.signal.aborted) return void jobs.forgive(one.job.id)
+        const final = jobs.byId(one.job.id)?.publishing ? undefined : verdict(error, signal, tries)
+        if (final) return await giveUp(one, final)
+        log.error({ err: error, job_id: one.job.id, tries }, 'a job will be tried again')
+        await pause(Math.min(PAUSE_MS * 2 ** tries, PAUSE_MS_MAX), undefined, { signal: one.leave.signal }).catch(() => {})
+      }
+    }
+  }
+
+  function begin(one: Running): JobRow | undefined {
+    const { id, document_id } = one.job
+    one.progress = { state: 'extracting', done: 0, total: null, failure: null }
+    transaction(() => {
+      jobs.start(id)
+      documents.follow({ id: document_id, job_id: id, state: 'extracting', failure: null })
+    })
+    events.emit(id, one.progress)
+    return jobs.byId(id)
+  }
+
+  async function giveUp(one: Running, final: Failure) {
+    const job = jobs.byId(one.job.id)
+    if (job) await tidy(job).catch(error => log.error({ err: error, job_id: job.id }, 'what a job left could not be tidied'))
+    note(one, { ...one.progress, state: 'failed', failure: written(final) })
+  }
+
+  return {
+    /** Throws `unavailable` when `count` more jobs of `user` find no room. */
+    room(user: string, count: number) {
+      const own = waiting.get(user)?.length ?? 0
+      if (size + count > waitingMax || own + count > waitingMax / 2) {
+        throw failure('unavailable', undefined, { headers: { 'retry-after': 30 } })
+      }
+    },
+
+    /** Takes jobs that are on disk. */
+    offer(offered: readonly Queued[]) {
+      for (const job of offered) push(job)
+      fill()
+    },
+
+    /** Where a job stands just now, if it is under way. */
+    progress: (id: string) => running.get(id)?.progress,
+
+    /** Calls `listener` at every step of a job until the returned function is called. */
+    watch(id: string, listener: (progress: Progress) => void): () => void {
+      events.on(id, listener)
+      return () => void events.off(id, listener)
+    },
+
+    /** Gives a job up on its user's wish; false when it had ended or can only be finished. */
+    async cancel({ id, user_id }: Queued): Promise<boolean> {
+      const one = running.get(id)
+      if (one) {
+        one.cancel.abort(failure('cancelled'))
+        await one.ended
+        return jobs.byId(id)?.state === 'failed'
+      }
+      const line = waiting.get(user_id) ?? []
+      const at = line.findIndex(job => job.id === id)
+      const [job] = at < 0 ? [] : line.splice(at, 1)
+      if (!job) return false
+      size--
+      if (line.length === 0) waiting.delete(user_id)
+      const progress: Progress = { state: 'failed', done: 0, total: null, failure: written(failure('cancelled')) }
+      save(job, progress)
+      events.emit(id, progress)
+      return true
+    },
+
+    /** Drops a document's waiting jobs and stops the one under way; when this resolves nothing works on the document. */
+    async stop(document: string) {
+      for (const [user, line] of waiting) {
+        const rest = line.filter(job => job.document_id !== document)
+        size -= line.length - rest.length
+        if (rest.length > 0) waiting.set(user, rest)
+        else waiting.delete(user)
+      }
+      const under = [...running.values()].filter(({ job }) => job.document_id === document)
+      for (const { leave } of under) leave.abort(stopped)
+      await Promise.all(under.map(({ ended }) => ended))
+    },
+
+    /** Takes up everything the catalogue says is unfinished. */
+    resume() {
+      open = true
+      for (const job of jobs.unfinished()) push(job)
+      fill()
+    },
+
+    /** Stops what is under way so that the next start takes it up. */
+    async close() {
+      open = false
+      for (const { leave } of running.values()) leave.abort(stopped)
+      await Promise.all([...running.values()].map(({ ended }) => ended))
+    },
+  }
+}
+
+/** Why a job is given up now, or nothing when it is to be tried again. */
+function verdict(error: unknown, signal: AbortSignal, tries: number): Failure | undefined {
+  if (signal.aborted) return signal.reason instanceof Failure ? signal.reason : failure('deadline')
+  if (error instanceof Failure && error.statusCode < 500) return error
+  if (tries < TRIES_MAX && !(error instanceof Failure && error.code === 'internal')) return undefined
+  return error instanceof Failure ? error : failure('internal', undefined, { cause: error })
+}
+
+function written({ code, message }: Failure): string {
+  return JSON.stringify({ code, message })
+}
