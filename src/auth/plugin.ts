@@ -1,7 +1,9 @@
 // Auth assembled: what it opens, in which order, and which routes it serves.
+import { ERASURES_MAX, ERASURES_STREAM } from '../contracts/erasures.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAccounts } from './accounts.ts'
 import { openApiKeys } from './api-keys.ts'
+import { openAuditLog } from './audit-log.ts'
 import type { AuthConfig } from './config.ts'
 import { seedAdmin } from './first-admin.ts'
 import { openGateway } from './gateway.ts'
@@ -11,6 +13,7 @@ import { type Keyring, openKeyring } from './keyring.ts'
 import { openPasswords } from './passwords.ts'
 import { accountRoutes } from './routes/account.ts'
 import { apiKeyRoutes } from './routes/api-keys.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { gatewayRoutes } from './routes/gateway.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -43,7 +46,16 @@ export function authService(config: AuthConfig): Service {
     async plugin(app) {
       const house = await openHouse(app, config, keyring)
       await seedAdmin(config, house, line => process.stdout.write(line))
-      for (const routes of [accountRoutes, sessionRoutes, apiKeyRoutes, userRoutes, keyRoutes, gatewayRoutes, docsRoutes]) {
+      for (const routes of [
+        accountRoutes,
+        sessionRoutes,
+        apiKeyRoutes,
+        userRoutes,
+        auditRoutes,
+        keyRoutes,
+        gatewayRoutes,
+        docsRoutes,
+      ]) {
         await app.register(routes, house)
       }
     },
@@ -63,8 +75,13 @@ async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
   const guesses = openGuesses(redis, config.LIMIT_LOGIN_ACCOUNT_PER_MIN)
   const invites = openInvites(redis)
   const registration = config.REGISTRATION ?? (config.NODE_ENV === 'production' ? 'closed' : 'open')
-  const erase = async (userId: string) => void (await redis.xadd('erasures', '*', 'user', userId))
+  const erase = async (userId: string) =>
+    void (await redis.xadd(ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', 'user', userId))
   const accounts = openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase })
+  const auditLog = await openAuditLog(redis, openWrap(config.JWT_SECRET_KEY, 'audit key'), config.AUDIT_DIR, error =>
+    app.log.error({ err: error }, 'the audit log could not be sealed'),
+  )
+  app.addHook('preClose', auditLog.close)
   const gateway = openGateway({ auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
-  return { config, keyring, users, sessions, apiKeys, passwords, invites, accounts, gateway }
+  return { config, keyring, users, sessions, apiKeys, passwords, invites, accounts, auditLog, gateway }
 }

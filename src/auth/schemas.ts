@@ -142,3 +142,48 @@ export const Services = Type.Object({
   timestamp: Time,
   version: Type.String(),
 })
+
+const Word = Type.String({ minLength: 1, maxLength: 64 })
+export const AuditQuery = Type.Object(
+  {
+    user_id: Type.Optional(HexId),
+    action: Type.Optional(Word),
+    outcome: Type.Optional(Type.Enum(['allowed', 'denied'])),
+    since: Type.Optional(Time),
+    until: Type.Optional(Time),
+    cursor: Type.Optional(Type.String({ pattern: '^\\d{1,15}-\\d{1,10}$' })),
+    limit: Page.properties.limit,
+  },
+  closed,
+)
+const AuditRecord = Type.Object({
+  id: Type.String(),
+  time: Time,
+  action: Type.String(),
+  outcome: Type.String(),
+  user_id: Type.Union([Type.String(), Type.Null()]),
+  key_id: Type.Optional(Type.String()),
+  target: Type.Optional(Type.String()),
+  detail: Type.Optional(Type.String()),
+  count: Type.Optional(Type.Integer()),
+  address: Type.Union([Type.String(), Type.Null()]),
+  request_id: Type.Union([Type.String(), Type.Null()]),
+  service: Type.String(),
+})
+export type AuditRecord = Static<typeof AuditRecord>
+export const AuditEvents = Type.Object({ events: Type.Array(AuditRecord), next_cursor: Type.Union([Type.String(), Type.Null()]) })
+export const AuditVerdict = Type.Object({
+  valid: Type.Boolean(),
+  entries: Type.Integer(),
+  first_bad: Type.Union([Type.Object({ seq: Type.Integer(), problem: Type.String() }), Type.Null()]),
+})
+export const AuditHead = Type.Object({
+  from: Type.Integer(),
+  seq: Type.Integer({ description: 'How many events are sealed' }),
+  hash: Type.String(),
+  id: Type.String(),
+  kid: Type.String(),
+  time: Type.Integer({ description: 'Milliseconds since 1970' }),
+  signature: Type.String({ description: 'Ed25519 over from, seq, hash, id and time, joined by line feeds; base64url' }),
+  public_key: Type.String(),
+})

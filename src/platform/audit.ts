@@ -1,12 +1,15 @@
 // The audit stream: who did what to what, from where, with which outcome. One event is one XADD; an action that must not happen
-// unrecorded waits for it and fails when it cannot be stored.
+// unrecorded waits for it and fails when it cannot be stored. Refusals and key use are told once per caller and minute, with a count.
 import type { FastifyInstance } from 'fastify'
 import type { ServiceName } from './health.ts'
 
 /** The Redis stream all services write to and auth seals. */
 export const AUDIT_STREAM = 'audit:{audit}:events'
-/** Events kept in Redis, about; a bound, not an aim. */
+/** Events kept in Redis, about; a bound, not an aim: the sealer takes them to disk every second. */
 const EVENTS_MAX = 1_000_000
+const MINUTE_MS = 60_000
+/** Callers counted at once; beyond it, repetitions of new ones go untold until the minute ends. */
+const REPEATED_MAX = 10_000
 
 export interface AuditEvent {
   action: string
@@ -17,6 +20,8 @@ export interface AuditEvent {
   target?: string
   /** One short word more: a reason, a role. Never a secret. */
   detail?: string
+  /** How often it was repeated within the minute after it was first told. */
+  count?: number
 }
 
 declare module 'fastify' {
@@ -27,15 +32,40 @@ declare module 'fastify' {
 }
 
 export function registerAudit(app: FastifyInstance, service: ServiceName) {
-  app.decorate('audit', async (request, event) => {
-    const whole = {
-      ...event,
-      user_id: event.user_id ?? request?.caller?.user_id ?? null,
-      key_id: request?.caller?.key_id,
-      address: request?.ip ?? null,
-      request_id: request?.id ?? null,
-      service,
+  const store = (event: object) => app.redis.xadd(AUDIT_STREAM, 'MAXLEN', '~', EVENTS_MAX, '*', 'event', JSON.stringify(event))
+  const whole = (request: Parameters<typeof app.audit>[0], event: AuditEvent) => ({
+    ...event,
+    user_id: event.user_id ?? request?.caller?.user_id ?? null,
+    key_id: request?.caller?.key_id,
+    address: request?.ip ?? null,
+    request_id: request?.id ?? null,
+    service,
+  })
+  app.decorate('audit', async (request, event) => void (await store(whole(request, event))))
+
+  const repeated = new Map<string, { event: object; count: number }>()
+  const lost = (error: unknown) => app.log.error({ err: error }, 'an audit event could not be stored')
+  app.addHook('onResponse', async (request, reply) => {
+    const refused = reply.statusCode === 403 ? 'access' : reply.statusCode === 429 ? 'limit' : undefined
+    if (!refused && request.caller?.credential !== 'api_key') return
+    const target = `${request.method} ${request.routeOptions.url ?? ''}`
+    const event = whole(request, { action: refused ?? 'api_key_use', outcome: refused ? 'denied' : 'allowed', target })
+    const key = [event.user_id ?? event.address, event.key_id, event.action, target].join(' ')
+    const known = repeated.get(key)
+    if (known) known.count += 1
+    else if (repeated.size < REPEATED_MAX) {
+      repeated.set(key, { event, count: 0 })
+      store(event).catch(lost)
     }
-    await app.redis.xadd(AUDIT_STREAM, 'MAXLEN', '~', EVENTS_MAX, '*', 'event', JSON.stringify(whole))
+  })
+  const tell = () => {
+    const told = [...repeated.values()].filter(({ count }) => count > 0).map(({ event, count }) => store({ ...event, count }))
+    repeated.clear()
+    return Promise.all(told).catch(lost)
+  }
+  const timer = setInterval(tell, MINUTE_MS)
+  app.addHook('preClose', async () => {
+    clearInterval(timer)
+    await tell()
   })
 }

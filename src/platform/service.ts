@@ -64,6 +64,18 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
     reply.header('cache-control', reply.getHeader('cache-control') ?? 'no-store')
   })
 
+  try {
+    await dress(app, { name, config, keys, plugin })
+    await app.ready()
+    return app
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+/** Everything a service wears, in order. */
+async function dress(app: App, { name, config, keys, plugin }: Service) {
   await registerRedis(app, config)
   // A preflight carries no credential, so it is answered before anyone asks for one.
   await app.register(cors, {
@@ -94,8 +106,6 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
   registerHealth(app, name)
   registerMetrics(app)
   await app.register(async scope => plugin(scope as App))
-  await app.ready()
-  return app
 }
 
 /** Routes typed by their TypeBox schemas. */

@@ -1,0 +1,14 @@
+// The audit log for those who may read it: events, a check of the whole, the signed head.
+import type { Routes } from '../../platform/service.ts'
+import type { House } from '../plugin.ts'
+import { AuditEvents, AuditHead, AuditQuery, AuditVerdict } from '../schemas.ts'
+
+export async function auditRoutes(app: Routes, { auditLog }: House) {
+  const read = { access: 'read:audit' } as const
+
+  app.get('/audit', { config: read, schema: { querystring: AuditQuery, response: { 200: AuditEvents } } }, ({ query }) =>
+    auditLog.read({ ...query, limit: query.limit ?? 50 }),
+  )
+  app.get('/audit/verify', { config: read, schema: { response: { 200: AuditVerdict } } }, () => auditLog.verify())
+  app.get('/audit/head', { config: read, schema: { response: { 200: AuditHead } } }, () => auditLog.head())
+}

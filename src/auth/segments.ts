@@ -1,0 +1,166 @@
+// The sealed audit log on disk: JSON lines, one per event, each carrying the hash of everything before it, and after each batch one
+// signed seal. A segment file only ever grows, and is followed by the next when it is full.
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { open, readdir, readFile, rename, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** A segment is closed at about this size, in bytes, so that it can be read whole. */
+const SEGMENT_BYTES_MAX = 4 * 1024 * 1024
+const GENESIS = '0'.repeat(64)
+
+/** How far the log reaches: number and hash of its last event, and that event's stream id. */
+export interface Head {
+  seq: number
+  hash: string
+  id: string
+}
+/** A head that was signed: what it was before (`from`, a number), by which key, when (ms since 1970). */
+export interface Seal extends Head {
+  from: number
+  kid: string
+  time: number
+  signature: string
+}
+/** One event: stream id and the JSON text exactly as it was stored. */
+export interface Entry {
+  id: string
+  text: string
+}
+type Line = ({ seq: number; prev: string; hash: string } & Entry) | { seal: Seal }
+
+export const emptyHead: Head = { seq: 0, hash: GENESIS, id: '0-0' }
+
+/** SHA-256 over the hash before, the place, the id and the text. */
+function chained(prev: string, seq: number, { id, text }: Entry): string {
+  return createHash('sha256').update(`${prev}\n${seq}\n${id}\n${text}`).digest('hex')
+}
+
+export function openSegments(dir: string) {
+  mkdirSync(dir, { recursive: true })
+  const nameOf = (number: number) => `${String(number).padStart(8, '0')}.jsonl`
+  const files = async () => (await readdir(dir)).filter(name => /^\d{8}\.jsonl$/.test(name)).toSorted()
+
+  async function linesOf(name: string): Promise<Line[]> {
+    const text = await readFile(join(dir, name), 'utf8')
+    return text.split('\n').filter(Boolean).map(parse)
+  }
+
+  return {
+    /** The last seal on disk; what a crash left behind it is cut off, for the stream still holds it. */
+    async recover(): Promise<Seal | undefined> {
+      for (const name of (await files()).toReversed()) {
+        const text = await readFile(join(dir, name), 'utf8')
+        const lines = text.split('\n').slice(0, -1)
+        const last = lines.findLastIndex(line => line.startsWith('{"seal":'))
+        const kept = lines
+          .slice(0, last + 1)
+          .map(line => `${line}\n`)
+          .join('')
+        if (kept.length < text.length) await truncate(join(dir, name), Buffer.byteLength(kept))
+        if (last >= 0) return (JSON.parse(lines[last] as string) as { seal: Seal }).seal
+      }
+      return undefined
+    },
+
+    /** Chains `entries` after `head`; nothing is written yet. */
+    chain(head: Head, entries: Entry[]): { lines: string[]; head: Head } {
+      let { seq, hash } = head
+      const lines = entries.map(entry => {
+        const prev = hash
+        seq += 1
+        hash = chained(prev, seq, entry)
+        return JSON.stringify({ seq, prev, hash, ...entry })
+      })
+      return { lines, head: { seq, hash, id: entries.at(-1)?.id ?? head.id } }
+    },
+
+    /** Appends a batch and its seal, and waits until the disk has them. */
+    async append(lines: string[], seal: Seal) {
+      const last = (await files()).at(-1) ?? nameOf(1)
+      const size = await sizeOf(join(dir, last))
+      const name = size < SEGMENT_BYTES_MAX ? last : nameOf(Number.parseInt(last, 10) + 1)
+      const file = await open(join(dir, name), 'a', 0o600)
+      try {
+        await file.appendFile(`${[...lines, JSON.stringify({ seal })].join('\n')}\n`)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await writeHead(dir, seal)
+    },
+
+    /** The head file, written after every batch. */
+    head: async () =>
+      readFile(join(dir, 'head.json'), 'utf8').then(
+        text => JSON.parse(text) as Seal,
+        () => undefined,
+      ),
+
+    /** Walks the whole log and says where it first differs from what was written; `genuine` checks a seal's signature. */
+    async check(
+      genuine: (seal: Seal) => boolean,
+      each: (entry: Entry) => void,
+    ): Promise<{ head: Head; bad?: { seq: number; problem: string } }> {
+      let head = emptyHead
+      let sealed = emptyHead
+      for (const name of await files()) {
+        for (const line of await linesOf(name).catch(() => [undefined])) {
+          const at = head.seq + 1
+          const bad = (problem: string) => ({ head, bad: { seq: at, problem } })
+          if (line === undefined) return bad('a line cannot be read')
+          if ('seal' in line) {
+            const { from, seq, hash, id } = line.seal
+            if (from !== sealed.seq || seq !== head.seq || hash !== head.hash || id !== head.id)
+              return bad('a seal does not fit what it seals')
+            if (!genuine(line.seal)) return bad('a seal was not signed by this log')
+            sealed = head
+            continue
+          }
+          if (line.seq !== at || line.prev !== head.hash) return bad('an entry is missing, added or out of order')
+          if (line.hash !== chained(head.hash, at, line)) return bad('an entry was changed')
+          head = { seq: at, hash: line.hash, id: line.id }
+          each({ id: line.id, text: line.text })
+        }
+      }
+      return sealed.seq === head.seq ? { head } : { head, bad: { seq: sealed.seq + 1, problem: 'entries without a seal' } }
+    },
+
+    /** Entries newest first, from before `before` (a stream id), one segment at a time. */
+    async *backwards(before: string): AsyncGenerator<Entry> {
+      for (const name of (await files()).toReversed()) {
+        for (const line of (await linesOf(name)).toReversed()) {
+          if (!('seal' in line) && earlier(line.id, before)) yield { id: line.id, text: line.text }
+        }
+      }
+    },
+  }
+}
+export type Segments = ReturnType<typeof openSegments>
+
+/** Compares stream ids, `ms-number`. */
+export function earlier(a: string, b: string): boolean {
+  const [aMs = 0, aN = 0] = a.split('-').map(Number)
+  const [bMs = 0, bN = 0] = b.split('-').map(Number)
+  return aMs < bMs || (aMs === bMs && aN < bN)
+}
+
+function parse(text: string): Line {
+  return JSON.parse(text) as Line
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const file = await open(path, 'r').catch(() => undefined)
+  const size = (await file?.stat())?.size ?? 0
+  await file?.close()
+  return size
+}
+
+async function writeHead(dir: string, seal: Seal) {
+  const path = join(dir, 'head.json')
+  const file = await open(`${path}.new`, 'w', 0o600)
+  await file.writeFile(JSON.stringify(seal))
+  await file.sync()
+  await file.close()
+  await rename(`${path}.new`, path)
+}
