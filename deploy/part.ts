@@ -8,7 +8,7 @@ import { endGroup } from './pids.ts'
 
 export type PartName = 'redis' | 'auth' | 'agent' | 'rag' | 'envoy'
 
-export interface Launch {
+interface Launch {
   command: string
   args: string[]
   env: Record<string, string>

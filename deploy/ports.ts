@@ -14,7 +14,7 @@ const doors = {
   admin: { variable: 'GATEWAY_ADMIN_PORT', initial: 5005, part: 'envoy' },
 } as const satisfies Record<string, { variable: string; initial: number; part: PartName }>
 
-export type Door = keyof typeof doors
+type Door = keyof typeof doors
 export type Ports = Record<Door, number>
 
 const names = Object.keys(doors) as Door[]
