@@ -1,0 +1,82 @@
+// The child process that meets the bytes of strangers. It reads one document from its standard input, and writes what it found to its
+// standard output as lines of JSON; it has no environment, no network and no files but the program's own (run.ts sees to that).
+import { readFileSync } from 'node:fs'
+import { Failure, failure } from '../../platform/errors.ts'
+import { openArchive } from './archive.ts'
+import type { Coverage, Format } from './blocks.ts'
+import { canonical } from './canonical.ts'
+import { decode } from './encoding.ts'
+import { type Kind, kindOf, mediaTypes } from './kind.ts'
+import type { ExtractLimits, Message } from './run.ts'
+
+/** Imported when needed: a text file does not wait for a PDF reader to load. */
+const formats: Record<Kind, () => Promise<Format>> = {
+  txt: async () => (await import('./txt.ts')).txt,
+  md: async () => (await import('./md.ts')).md,
+  html: async () => (await import('./html.ts')).html,
+  csv: async () => (await import('./csv.ts')).csv,
+  json: async () => (await import('./json.ts')).json,
+  pdf: async () => (await import('./pdf.ts')).pdf,
+  docx: async () => (await import('./docx.ts')).docx,
+}
+const archives = new Set<Kind>(['docx'])
+const textTypes = new Set<Kind>(['txt', 'md', 'html', 'csv', 'json'])
+
+/** A line of output holds at most this many UTF-16 units of text, so that the reader never parses more than that at once. */
+const PIECE_LENGTH = 64 * 1024
+
+async function read(name: string, limits: ExtractLimits): Promise<void> {
+  const bytes = readFileSync(0)
+  const kind = await kindOf(bytes, name)
+  if (archives.has(kind)) await openArchive(bytes, limits)
+  const format = await formats[kind]()
+  const decoded = textTypes.has(kind) ? decode(bytes, declaredCharset(kind, bytes)) : undefined
+  const reading = await format({ bytes, text: decoded?.text ?? '', pagesMax: limits.pagesMax })
+  const document = canonical(reading.blocks)
+  const textBytes = document.sections.at(-1)?.end ?? 0
+  if (!/[\p{L}\p{N}]/u.test(document.text)) throw failure('no_text')
+  if (textBytes > limits.textBytesMax)
+    throw failure('too_large', `The document holds more than ${limits.textBytesMax} bytes of text, the limit`)
+  const coverage: Coverage = {
+    tables: 0,
+    ...reading.coverage,
+    bytes_skipped: (reading.coverage?.bytes_skipped ?? 0) + (decoded?.bytes_skipped ?? 0),
+    ...(decoded && { encoding: decoded.encoding }),
+    truncated_tokens: 0,
+  }
+  for (const section of document.sections) send({ section })
+  for (let at = 0; at < document.text.length; at += PIECE_LENGTH) send({ text: document.text.slice(at, at + PIECE_LENGTH) })
+  send({
+    done: {
+      title: reading.title?.replace(/\s+/g, ' ').slice(0, TITLE_LENGTH_MAX).toWellFormed(),
+      media_type: mediaTypes[kind],
+      coverage,
+    },
+  })
+}
+
+const TITLE_LENGTH_MAX = 300
+
+/** What an HTML document says of its own encoding, in the first kibibyte as the HTML standard has it. */
+function declaredCharset(kind: Kind, bytes: Buffer): string | undefined {
+  if (kind !== 'html') return undefined
+  return /<meta[^>]+charset\s*=\s*["']?([\w-]+)|^<\?xml[^>]+encoding=["']([\w-]+)/i
+    .exec(bytes.toString('latin1', 0, 1024))
+    ?.slice(1)
+    .find(Boolean)
+}
+
+function send(message: Message): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`)
+}
+
+/** Recursion too deep for the stack is the document's nesting; anything else a parser throws is damage. */
+function explain(error: unknown): Message {
+  if (error instanceof Failure) return { failure: { code: error.code, message: error.message } }
+  if (error instanceof RangeError) return { failure: { code: 'too_large', message: 'The document is nested too deeply' } }
+  return { failure: { code: 'damaged', cause: String(error) } }
+}
+
+process.on('uncaughtException', error => send(explain(error)))
+const { name, limits } = JSON.parse(process.argv[2] ?? '') as { name: string; limits: ExtractLimits }
+await read(name, limits).catch(error => send(explain(error)))

@@ -1,0 +1,92 @@
+// From bytes to text: byte order mark, then strict UTF-8, then what the document declares, then a guess that is reported with its
+// confidence. Bytes that mean nothing in the encoding found are left out and counted; a U+FFFD never stands in for them.
+import { analyse } from 'chardet'
+import type { Coverage } from './blocks.ts'
+
+export type Decoded = { text: string; encoding: NonNullable<Coverage['encoding']>; bytes_skipped: number }
+
+/** How much of the text the guesser looks at, from the first byte that is not ASCII. */
+const SAMPLE_BYTES = 64 * 1024
+/** Below this share of zero bytes on one side, text is not taken for UTF-16 without a mark. */
+const UTF16_ZEROS_MIN = 0.2
+
+/** Decodes all of `bytes`. `declared` is a label the document itself gives (HTML `meta`). Encoding names are those of the WHATWG standard. */
+export function decode(bytes: Buffer, declared?: string): Decoded {
+  const marked = byMark(bytes)
+  if (marked) return lenient(bytes, marked, 1)
+  const wide = wideWithoutMark(bytes)
+  if (wide) return lenient(bytes, wide, 0.8)
+  const utf8 = strict(bytes, 'utf-8')
+  if (utf8 !== undefined) return { text: utf8, encoding: { name: 'utf-8', confidence: 1 }, bytes_skipped: 0 }
+  const guesses = [...(declared ? [{ name: declared, confidence: 100 }] : []), ...analyse(sample(bytes))].filter(guess =>
+    known(guess.name),
+  )
+  for (const { name, confidence } of guesses) {
+    const text = strict(bytes, name)
+    if (text !== undefined)
+      return { text, encoding: { name: new TextDecoder(name).encoding, confidence: confidence / 100 }, bytes_skipped: 0 }
+  }
+  const best = guesses[0] ?? { name: 'utf-8', confidence: 0 }
+  return lenient(bytes, best.name, best.confidence / 100)
+}
+
+/** Whether the bytes read as text in some encoding: no zero bytes (unless UTF-16) and hardly any control characters in the first 64 KiB. */
+export function looksLikeText(bytes: Buffer): boolean {
+  if (byMark(bytes) || wideWithoutMark(bytes)) return true
+  const head = bytes.subarray(0, SAMPLE_BYTES)
+  let controls = 0
+  for (const byte of head) {
+    if (byte === 0) return false
+    if (byte < 32 && byte !== 9 && byte !== 10 && byte !== 12 && byte !== 13 && byte !== 27) controls++
+  }
+  return controls <= head.length / 100
+}
+
+function byMark(bytes: Buffer): string | undefined {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8'
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be'
+  return undefined
+}
+
+/** Latin text, spaces and line ends in UTF-16 have a zero as every other byte; nothing else that is text has. */
+function wideWithoutMark(bytes: Buffer): string | undefined {
+  const head = bytes.subarray(0, SAMPLE_BYTES)
+  const zeros = [0, 0]
+  for (let at = head.indexOf(0); at !== -1; at = head.indexOf(0, at + 1)) zeros[at % 2] = (zeros[at % 2] ?? 0) + 1
+  const [even = 0, odd = 0] = zeros.map(count => count / (head.length / 2))
+  if (odd >= UTF16_ZEROS_MIN && even < odd / 10) return 'utf-16le'
+  if (even >= UTF16_ZEROS_MIN && odd < even / 10) return 'utf-16be'
+  return undefined
+}
+
+function sample(bytes: Buffer): Buffer {
+  const from = bytes.findIndex(byte => byte > 127)
+  return bytes.subarray(Math.max(0, from), Math.max(0, from) + SAMPLE_BYTES)
+}
+
+function known(name: string): boolean {
+  try {
+    return Boolean(new TextDecoder(name))
+  } catch {
+    return false
+  }
+}
+
+function strict(bytes: Buffer, name: string): string | undefined {
+  try {
+    return new TextDecoder(name, { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** Decodes and leaves out what does not decode. The skipped bytes are counted in the decoded text's own terms: one replacement, one byte at least. */
+function lenient(bytes: Buffer, name: string, confidence: number): Decoded {
+  const whole = strict(bytes, name)
+  const encoding = { name: new TextDecoder(name).encoding, confidence }
+  if (whole !== undefined) return { text: whole, encoding, bytes_skipped: 0 }
+  const decoded = new TextDecoder(name).decode(bytes)
+  const text = decoded.replaceAll('\ufffd', '')
+  return { text, encoding, bytes_skipped: decoded.length - text.length }
+}

@@ -1,0 +1,161 @@
+// Reads one document in a child process that cannot hurt the service: it has no environment, no network, no files but the program's own,
+// and it is killed when it takes more memory, time or output than it was given. Worker threads would not bound memory (measured).
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readFile } from 'node:fs/promises'
+import { constants, setPriority } from 'node:os'
+import { extname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import type { FailureCode } from '../../contracts/failure.ts'
+import { type Failure, failure } from '../../platform/errors.ts'
+import type { ArchiveLimits } from './archive.ts'
+import type { Coverage } from './blocks.ts'
+import type { Section } from './canonical.ts'
+
+/** Time allowed is `msMax` plus `msPerMegabyte` for each MiB of the file: a small hostile file is stopped soon, a long book is not. */
+export type ExtractLimits = ArchiveLimits & {
+  memoryBytesMax: number
+  msMax: number
+  msPerMegabyte: number
+  textBytesMax: number
+  pagesMax: number
+}
+
+export const MEGABYTE = 1024 * 1024
+
+export const extractLimits: ExtractLimits = {
+  memoryBytesMax: 1024 * MEGABYTE,
+  msMax: 8_000,
+  msPerMegabyte: 2_000,
+  textBytesMax: 100 * MEGABYTE,
+  pagesMax: 5_000,
+  entriesMax: 10_000,
+  unpackedBytesMax: 500 * MEGABYTE,
+  unpackRatioMax: 200,
+}
+
+type Done = { done: { title?: string; media_type: string; coverage: Coverage } }
+type Failed = { failure: { code: FailureCode; message?: string; cause?: string } }
+/** What the child writes, one message a line; `done` or `failure` is the last. */
+export type Message = { section: Section } | { text: string } | Done | Failed
+
+export type Extracted = { text: string; sections: Section[]; title?: string; media_type: string; coverage: Coverage }
+
+const root = join(import.meta.dirname, '../../..')
+const MEMORY_LOOK_MS = 20
+/** The rest is for buffers, which do not live in V8's heap. */
+const HEAP_SHARE = 0.75
+/** JSON doubles the worst text; sections come on top. */
+const OUTPUT_PER_TEXT_BYTE = 3
+const COMPLAINT_LENGTH_MAX = 2000
+
+/**
+ * Reads the document at `file.path` (`file.name` decides only between plain-text formats) into canonical text and its sections.
+ * Throws a failure: `no_text`, `encrypted`, `damaged`, `unsupported_type`, `too_large` and `timeout` (the limit in the message), `cancelled`.
+ */
+export async function extract(
+  file: { path: string; name: string },
+  limits: ExtractLimits,
+  signal?: AbortSignal,
+): Promise<Extracted> {
+  const source = await open(file.path)
+  try {
+    const { size } = await source.stat()
+    const child = start(source.fd, file.name, limits, signal)
+    const ended = once(child, 'close').catch(error => [error])
+    const watch = watched(child, limits, size)
+    const result = await collect(child)
+    const [outcome] = await ended
+    watch.end()
+    if (watch.breach) throw watch.breach
+    if (signal?.aborted) throw failure('cancelled', undefined, { cause: signal.reason })
+    if (result.failure) throw failure(result.failure.code, result.failure.message, { cause: result.failure.cause })
+    if (result.done) return { text: result.text, sections: result.sections, ...result.done }
+    if (outcome instanceof Error) throw outcome
+    throw failure('damaged', undefined, { cause: `the reader ended with ${outcome ?? child.signalCode}: ${result.complaint}` })
+  } finally {
+    await source.close()
+  }
+}
+
+function start(fd: number, name: string, limits: ExtractLimits, signal?: AbortSignal): Child {
+  const flags = [
+    '--permission',
+    ...['src', 'node_modules', 'package.json'].map(path => `--allow-fs-read=${join(root, path)}`),
+    `--max-old-space-size=${Math.floor((limits.memoryBytesMax / MEGABYTE) * HEAP_SHARE)}`,
+    '--no-warnings',
+  ]
+  // Only the ending of the name decides anything; the rest is the owner's business and does not go on a command line.
+  const argument = JSON.stringify({ name: extname(name).slice(0, 16), limits })
+  const child = spawn(process.execPath, [...flags, join(import.meta.dirname, 'child.ts'), argument], {
+    stdio: [fd, 'pipe', 'pipe'],
+    env: {},
+    cwd: root,
+    signal,
+    killSignal: 'SIGKILL',
+  }) as Child
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  return child
+}
+
+type Child = ChildProcess & { stdout: Readable; stderr: Readable }
+type Watch = { breach: Failure | undefined; end: () => void }
+
+/** Kills the child at the first breach of a limit and remembers which one it was. */
+function watched(child: Child, limits: ExtractLimits, bytes: number): Watch {
+  const watch: Watch = { breach: undefined, end }
+  function breach(found: Failure) {
+    watch.breach ??= found
+    child.kill('SIGKILL')
+  }
+  const ms = limits.msMax + Math.ceil(bytes / MEGABYTE) * limits.msPerMegabyte
+  const clock = setTimeout(
+    () => breach(failure('timeout', `The document took longer than ${ms / 1000} s to read, the limit for its size`)),
+    ms,
+  )
+  const scale = setInterval(async () => {
+    if ((await residentBytes(child.pid)) > limits.memoryBytesMax) breach(tooMuchMemory(limits))
+  }, MEMORY_LOOK_MS)
+  let output = 0
+  child.stdout.on('data', (part: Buffer) => {
+    output += part.length
+    if (output > limits.textBytesMax * OUTPUT_PER_TEXT_BYTE)
+      breach(failure('too_large', `The document holds more than ${limits.textBytesMax} bytes of text, the limit`))
+  })
+  child.on('exit', (_code, signal) => {
+    if (signal === 'SIGABRT') watch.breach ??= tooMuchMemory(limits) // V8 aborts when its heap is full
+  })
+  function end() {
+    clearTimeout(clock)
+    clearInterval(scale)
+  }
+  return watch
+}
+
+function tooMuchMemory(limits: ExtractLimits): Failure {
+  return failure('too_large', `Reading the document took more than ${limits.memoryBytesMax / MEGABYTE} MiB of memory, the limit`)
+}
+
+/** Resident memory of a process from /proc (pages of 4 KiB); where there is no /proc the heap's own limit has to do. */
+async function residentBytes(pid: number | undefined): Promise<number> {
+  const statm = await readFile(`/proc/${pid}/statm`, 'latin1').catch(() => '')
+  return Number(statm.split(' ')[1] ?? 0) * 4096
+}
+
+type Collected = { text: string; sections: Section[]; done?: Done['done']; failure?: Failed['failure']; complaint: string }
+
+/** Reads the child's messages as they come, a line at a time, so that a large document never holds up the event loop. */
+async function collect(child: Child): Promise<Collected> {
+  const found: Collected = { text: '', sections: [], complaint: '' }
+  child.stderr.on('data', (part: Buffer) => {
+    found.complaint = (found.complaint + part).slice(0, COMPLAINT_LENGTH_MAX)
+  })
+  for await (const line of createInterface({ input: child.stdout })) {
+    const message = JSON.parse(line) as Message
+    if ('text' in message) found.text += message.text
+    else if ('section' in message) found.sections.push(message.section)
+    else Object.assign(found, message)
+  }
+  return found
+}
