@@ -1,0 +1,73 @@
+// The embedding model, in a worker thread since it blocks the one it runs on: counts tokens, cuts texts by them, makes unit vectors.
+// The only importer of the model library; it never asks the network.
+import { isMainThread, workerData } from 'node:worker_threads'
+import { env, type FeatureExtractionPipeline, pipeline } from '@xenova/transformers'
+import { type Chunk, chunk } from './chunk.ts'
+import type { Section } from './extract/canonical.ts'
+import type { ModelDescription } from './models.ts'
+
+interface Setting {
+  modelsDir: string
+  model: ModelDescription
+  chunkTokens: number
+  chunkOverlap: number
+}
+const setting = workerData as Setting
+
+let loading: Promise<FeatureExtractionPipeline> | undefined
+
+function load(): Promise<FeatureExtractionPipeline> {
+  if (isMainThread) throw new Error('Embedding blocks; it runs in a worker thread')
+  env.allowRemoteModels = false
+  env.localModelPath = setting.modelsDir
+  loading ??= pipeline('feature-extraction', setting.model.name, {
+    dtype: 'q8',
+    session_options: { intraOpNumThreads: 1, interOpNumThreads: 1 },
+  })
+  return loading
+}
+
+/** Resolves when the weights are in memory. */
+export async function ready() {
+  await load()
+}
+
+/** Cuts a text into passages of at most the configured number of tokens. */
+export async function cut({ text, sections }: { text: string; sections: Section[] }): Promise<Chunk[]> {
+  const { tokenizer } = await load()
+  const countTokens = (piece: string) => tokenizer.encode(piece).length
+  return chunk(text, sections, { countTokens, tokensMax: setting.chunkTokens, overlapTokens: setting.chunkOverlap })
+}
+
+/** One unit vector per text, row-major. One text at a time: batches were slower on these processors (measured). */
+export async function embed(texts: string[]): Promise<Float32Array> {
+  const extractor = await load()
+  const { dimensions, pooling } = setting.model
+  const vectors = new Float32Array(texts.length * dimensions)
+  for (const [i, text] of texts.entries()) {
+    const tensor = await extractor(text, { pooling, normalize: true })
+    vectors.set(tensor.data as Float32Array, i * dimensions)
+    tensor.dispose()
+  }
+  return vectors
+}
+
+export interface QueryVector {
+  vector: Float32Array
+  /** How well the model knows the question's words, 0 to 1: words per piece it cuts them into, and letters in scripts it has learned. */
+  familiarity: number
+}
+
+/** A question's vector, with the prefix the model wants. */
+export async function embedQuery(question: string): Promise<QueryVector> {
+  const { tokenizer } = await load()
+  const vector = await embed([setting.model.queryPrefix + question])
+  const words = question.match(/[\p{L}\p{N}]+/gu) ?? []
+  const letters = [...question].filter(letter => /\p{L}/u.test(letter))
+  const learned = letters.filter(letter =>
+    setting.model.scripts.some(script => new RegExp(`\\p{Script=${script}}`, 'u').test(letter)),
+  )
+  const pieces = tokenizer.encode(words.join(' ')).length - tokenizer.encode('').length
+  const known = letters.length > 0 ? learned.length / letters.length : 1
+  return { vector, familiarity: known * Math.min(1, pieces > 0 ? words.length / pieces : 1) }
+}

@@ -1,0 +1,109 @@
+// The worker threads of rag, one lane each: documents are embedded in one, questions in another, one thread writes, one searches. Nobody
+// waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says so at once.
+import { Piscina } from 'piscina'
+import type { Chunk } from './chunk.ts'
+import type { QueryVector } from './embed.ts'
+import type { Section } from './extract/canonical.ts'
+import { describeModel, fingerprint } from './models.ts'
+import type { Legs, LegsRequest } from './workers/searcher.ts'
+import { retold } from './workers/told.ts'
+
+/** Questions that may wait for the query lane or the search lane. */
+const QUESTIONS_WAITING_MAX = 256
+/** Longest wait for what is under way when closing, in milliseconds. */
+const CLOSE_MS_MAX = 8000
+
+export interface LaneOptions {
+  modelsDir: string
+  model: string
+  embedThreads: number
+  chunkTokens: number
+  chunkOverlap: number
+}
+export type Lanes = Awaited<ReturnType<typeof openLanes>>
+
+/** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there. */
+export async function openLanes({ modelsDir, model: name, embedThreads, chunkTokens, chunkOverlap }: LaneOptions) {
+  const model = describeModel(name)
+  if (chunkTokens > model.window)
+    throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
+  const setting = { modelsDir, model, chunkTokens, chunkOverlap, fingerprint: fingerprint(model) }
+  const pools: Piscina[] = []
+  const lane = (file: string, threads: number, maxQueue = Number.POSITIVE_INFINITY) => {
+    const pool = new Piscina({
+      filename: new URL(file, import.meta.url).href,
+      minThreads: threads,
+      maxThreads: threads,
+      maxQueue,
+      workerData: setting,
+      env: {},
+      closeTimeout: CLOSE_MS_MAX,
+    })
+    pools.push(pool)
+    return <Result>(work: string, task: unknown): Promise<Result> => pool.run(task, { name: work }).catch(retold)
+  }
+  const documents = lane('embed.ts', embedThreads)
+  const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX)
+  const writer = lane('workers/writer.ts', 1)
+  const searcher = lane('workers/searcher.ts', 1, QUESTIONS_WAITING_MAX)
+
+  let ready = false
+  let closed = false
+  const close = async () => {
+    closed = true
+    await Promise.all(pools.map(pool => pool.close({ force: true })))
+  }
+  try {
+    await Promise.all([documents('ready', undefined), questions('ready', undefined)])
+    ready = true
+  } catch (error) {
+    await close()
+    throw new Error(`The model ${name} can't be loaded from ${modelsDir}; make setup brings it there`, { cause: error })
+  }
+
+  const tending = new Set<string>()
+  /** Brings the vector index of a collection up to date, a little at a time, between the searches. */
+  function tend(dir: string) {
+    if (tending.has(dir)) return
+    tending.add(dir)
+    const step = async (): Promise<void> => {
+      if (!closed && (await searcher<boolean>('step', { dir, dimensions: model.dimensions }))) await step()
+    }
+    step()
+      .catch(() => undefined)
+      .finally(() => tending.delete(dir))
+  }
+
+  return {
+    model,
+    ready: () => ready && !closed,
+    close,
+
+    /** Passages of a text, each within the model's window. */
+    chunk: (text: string, sections: Section[]) => documents<Chunk[]>('cut', { text, sections }),
+    /** Row-major, one unit vector per text. */
+    embedPassages: (texts: string[]) => documents<Float32Array>('embed', texts),
+    embedQuery: (question: string) => questions<QueryVector>('embedQuery', question),
+
+    /** Changes of a collection's file, one after the other; see store/collection.ts. */
+    write: {
+      appended: (dir: string, document: string, version: string) => writer<number>('appended', { dir, document, version }),
+      append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) =>
+        writer<void>('append', { dir, document, version, passages, vectors }),
+      async publish(dir: string, document: string, version: string) {
+        await writer<void>('publish', { dir, document, version })
+        tend(dir)
+      },
+      remove: (dir: string, document: string) => writer<{ passages: number }>('remove', { dir, document }),
+      sweep: (dir: string, keep: { document_id: string; version: string }[]) => writer<number>('sweep', { dir, keep }),
+      /** Lets go of a collection's file, so that its folder can be removed. */
+      async close(dir: string) {
+        await Promise.all([writer<void>('close', { dir }), searcher<void>('close', { dir })])
+      },
+    },
+
+    legs: (request: LegsRequest) => searcher<Legs>('legs', request),
+    size: (dir: string) => searcher<{ position: number; published: number; graph: number; flat: number }>('size', { dir }),
+    tend,
+  }
+}
