@@ -1,12 +1,11 @@
 // The child process that meets the bytes of strangers. It reads one document from its standard input, and writes what it found to its
 // standard output as lines of JSON; it has no environment, no network and no files but the program's own (run.ts sees to that).
 import { readFileSync } from 'node:fs'
-import { Failure, failure } from '../../platform/errors.ts'
-import { openArchive } from './archive.ts'
 import type { Coverage, Format } from './blocks.ts'
 import { canonical } from './canonical.ts'
 import { decode } from './encoding.ts'
 import { type Kind, kindOf, mediaTypes } from './kind.ts'
+import { Refusal } from './refusal.ts'
 import type { ExtractLimits, Message } from './run.ts'
 
 /** Imported when needed: a text file does not wait for a PDF reader to load. */
@@ -28,15 +27,15 @@ const PIECE_LENGTH = 64 * 1024
 async function read(name: string, limits: ExtractLimits): Promise<void> {
   const bytes = readFileSync(0)
   const kind = await kindOf(bytes, name)
-  if (archives.has(kind)) await openArchive(bytes, limits)
+  if (archives.has(kind)) await (await import('./archive.ts')).openArchive(bytes, limits)
   const format = await formats[kind]()
   const decoded = textTypes.has(kind) ? decode(bytes, declaredCharset(kind, bytes)) : undefined
   const reading = await format({ bytes, text: decoded?.text ?? '', pagesMax: limits.pagesMax })
   const document = canonical(reading.blocks)
   const textBytes = document.sections.at(-1)?.end ?? 0
-  if (!/[\p{L}\p{N}]/u.test(document.text)) throw failure('no_text')
+  if (!/[\p{L}\p{N}]/u.test(document.text)) throw new Refusal('no_text')
   if (textBytes > limits.textBytesMax)
-    throw failure('too_large', `The document holds more than ${limits.textBytesMax} bytes of text, the limit`)
+    throw new Refusal('too_large', `The document holds more than ${limits.textBytesMax} bytes of text, the limit`)
   const coverage: Coverage = {
     tables: 0,
     ...reading.coverage,
@@ -72,9 +71,10 @@ function send(message: Message): void {
 
 /** Recursion too deep for the stack is the document's nesting; anything else a parser throws is damage. */
 function explain(error: unknown): Message {
-  if (error instanceof Failure) return { failure: { code: error.code, message: error.message } }
-  if (error instanceof RangeError) return { failure: { code: 'too_large', message: 'The document is nested too deeply' } }
-  return { failure: { code: 'damaged', cause: String(error) } }
+  if (error instanceof Refusal) return { refusal: { code: error.code, message: error.message, cause: String(error.cause ?? '') } }
+  if (error instanceof RangeError)
+    return { refusal: { code: 'too_large', message: 'The document is nested too deeply', cause: String(error) } }
+  return { refusal: { code: 'damaged', message: '', cause: String(error) } }
 }
 
 process.on('uncaughtException', error => send(explain(error)))

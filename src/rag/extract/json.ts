@@ -1,7 +1,7 @@
 // JSON and JSON lines: keys become the heading path, an object's own values one row of `key: value` pairs. Numbers keep the digits they
 // were written with. Text that is not JSON after all is read as plain text rather than refused.
-import { failure } from '../../platform/errors.ts'
 import { type Block, type Reading, rowBlocks, type Source } from './blocks.ts'
+import { Refusal } from './refusal.ts'
 import { txt } from './txt.ts'
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
@@ -73,5 +73,5 @@ function isPlain(value: Json): boolean {
 }
 
 function tooDeep() {
-  return failure('too_large', `The document is nested deeper than ${DEPTH_MAX} levels`)
+  return new Refusal('too_large', `The document is nested deeper than ${DEPTH_MAX} levels`)
 }

@@ -1,7 +1,6 @@
 // Which kind of document bytes are. The content decides; the name only breaks the tie between formats that are all plain text.
-import { fileTypeFromBuffer } from 'file-type'
-import { failure } from '../../platform/errors.ts'
 import { looksLikeText } from './encoding.ts'
+import { Refusal } from './refusal.ts'
 
 export const mediaTypes = {
   txt: 'text/plain',
@@ -33,15 +32,16 @@ const PDF_MARK_WITHIN_BYTES = 1024
 
 /** The kind of a document. Throws `no_text` for no bytes at all, `encrypted` for a locked Office file, `unsupported_type` for the rest. */
 export async function kindOf(bytes: Buffer, name: string): Promise<Kind> {
-  if (bytes.length === 0) throw failure('no_text', 'The file is empty')
+  if (bytes.length === 0) throw new Refusal('no_text', 'The file is empty')
   if (bytes.subarray(0, PDF_MARK_WITHIN_BYTES).includes('%PDF-')) return 'pdf'
   if (bytes.subarray(0, 6).toString('latin1') === '{\\rtf1') throw unsupported('application/rtf')
   if (looksLikeText(bytes)) return textKind(bytes, name)
+  const { fileTypeFromBuffer } = await import('file-type') // loaded only for what is not text
   const type = (await fileTypeFromBuffer(bytes).catch(() => undefined))?.mime
-  if (type === 'application/x-cfb' && bytes.includes(Buffer.from('EncryptedPackage', 'utf16le'))) throw failure('encrypted')
+  if (type === 'application/x-cfb' && bytes.includes(Buffer.from('EncryptedPackage', 'utf16le'))) throw new Refusal('encrypted')
   const kind = type && byType.get(type)
   if (kind) return kind
-  if (type === 'application/zip' && /\.docx$/i.test(name)) throw failure('damaged')
+  if (type === 'application/zip' && /\.docx$/i.test(name)) throw new Refusal('damaged')
   throw unsupported(type)
 }
 
@@ -61,7 +61,7 @@ function textKind(bytes: Buffer, name: string): Kind {
 
 function unsupported(type?: string) {
   const accepted = Object.keys(mediaTypes).join(', ')
-  return failure(
+  return new Refusal(
     'unsupported_type',
     `${type ? `A file of type ${type}` : 'A file of this kind'} cannot be read here; the types are ${accepted}`,
   )

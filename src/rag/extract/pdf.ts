@@ -1,8 +1,8 @@
 // PDF through unpdf (pdf.js without a browser): text in the order it was drawn, lines put back together into paragraphs by the space
 // between them, larger type as headings. Pages without a text layer are named, pictures are counted and never decoded.
 import { getDocumentProxy } from 'unpdf'
-import { failure } from '../../platform/errors.ts'
 import type { Block, Reading, Source } from './blocks.ts'
+import { Refusal } from './refusal.ts'
 
 type Line = { text: string; x: number; y: number; size: number; width: number }
 type Item = { str: string; transform: number[]; width: number; height: number; hasEOL: boolean }
@@ -10,7 +10,7 @@ type Item = { str: string; transform: number[]; width: number; height: number; h
 export async function pdf({ bytes, pagesMax }: Source): Promise<Reading> {
   const document = await open(bytes)
   if (document.numPages > pagesMax)
-    throw failure('too_large', `The document has ${document.numPages} pages; the limit is ${pagesMax}`)
+    throw new Refusal('too_large', `The document has ${document.numPages} pages; the limit is ${pagesMax}`)
   const pages: Line[][] = []
   const silent: number[] = []
   for (let number = 1; number <= document.numPages; number++) {
@@ -32,7 +32,7 @@ async function open(bytes: Buffer): Promise<Document> {
     // A copy: pdf.js takes its input away from the caller.
     return await getDocumentProxy(new Uint8Array(bytes), { verbosity: 0, stopAtErrors: false })
   } catch (error) {
-    throw failure((error as Error).name === 'PasswordException' ? 'encrypted' : 'damaged', undefined, { cause: error })
+    throw new Refusal((error as Error).name === 'PasswordException' ? 'encrypted' : 'damaged', '', error)
   }
 }
 

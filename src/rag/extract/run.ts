@@ -7,11 +7,11 @@ import { constants, setPriority } from 'node:os'
 import { extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { FailureCode } from '../../contracts/failure.ts'
 import { type Failure, failure } from '../../platform/errors.ts'
 import type { ArchiveLimits } from './archive.ts'
 import type { Coverage } from './blocks.ts'
 import type { Section } from './canonical.ts'
+import type { RefusalCode } from './refusal.ts'
 
 /** Time allowed is `msMax` plus `msPerMegabyte` for each MiB of the file: a small hostile file is stopped soon, a long book is not. */
 export type ExtractLimits = ArchiveLimits & {
@@ -36,9 +36,9 @@ export const extractLimits: ExtractLimits = {
 }
 
 type Done = { done: { title?: string; media_type: string; coverage: Coverage } }
-type Failed = { failure: { code: FailureCode; message?: string; cause?: string } }
-/** What the child writes, one message a line; `done` or `failure` is the last. */
-export type Message = { section: Section } | { text: string } | Done | Failed
+type Refused = { refusal: { code: RefusalCode; message: string; cause: string } }
+/** What the child writes, one message a line; `done` or `refusal` is the last. */
+export type Message = { section: Section } | { text: string } | Done | Refused
 
 export type Extracted = { text: string; sections: Section[]; title?: string; media_type: string; coverage: Coverage }
 
@@ -70,7 +70,7 @@ export async function extract(
     watch.end()
     if (watch.breach) throw watch.breach
     if (signal?.aborted) throw failure('cancelled', undefined, { cause: signal.reason })
-    if (result.failure) throw failure(result.failure.code, result.failure.message, { cause: result.failure.cause })
+    if (result.refusal) throw failure(result.refusal.code, result.refusal.message || undefined, { cause: result.refusal.cause })
     if (result.done) return { text: result.text, sections: result.sections, ...result.done }
     if (outcome instanceof Error) throw outcome
     throw failure('damaged', undefined, { cause: `the reader ended with ${outcome ?? child.signalCode}: ${result.complaint}` })
@@ -143,7 +143,7 @@ async function residentBytes(pid: number | undefined): Promise<number> {
   return Number(statm.split(' ')[1] ?? 0) * 4096
 }
 
-type Collected = { text: string; sections: Section[]; done?: Done['done']; failure?: Failed['failure']; complaint: string }
+type Collected = { text: string; sections: Section[]; done?: Done['done']; refusal?: Refused['refusal']; complaint: string }
 
 /** Reads the child's messages as they come, a line at a time, so that a large document never holds up the event loop. */
 async function collect(child: Child): Promise<Collected> {
