@@ -126,7 +126,7 @@ export function openVectors(file: CollectionFile, dir: string, model: string, ex
       if (graph.getMaxElements() < graph.getCurrentCount() + waiting.length)
         graph.resizeIndex(Math.ceil((graph.getCurrentCount() + STEP) * 1.5))
       for (const id of waiting) {
-        graph.addPoint(flat.get(id) as unknown as number[], id)
+        graph.addPoint([...(flat.get(id) ?? [])], id)
         flat.delete(id)
       }
       return true
@@ -149,7 +149,7 @@ function searchGraph(graph: Graph, query: Float32Array, limit: number): Scored[]
   const wanted = Math.min(limit, graph.getCurrentCount())
   if (wanted === 0) return []
   graph.setEf(Math.max(EF_SEARCH, wanted))
-  const { neighbors, distances } = graph.searchKnn(query as unknown as number[], wanted)
+  const { neighbors, distances } = graph.searchKnn([...query], wanted)
   return neighbors.map((id, i) => ({ id, score: 1 - (distances[i] as number) }))
 }
 
