@@ -12,7 +12,9 @@ import type { Test } from 'tap'
 import { type EnvoyValues, envoyCommand, renderEnvoy } from '../../deploy/envoy.ts'
 import { freePorts } from '../../deploy/ports.ts'
 import { AUDIENCE, ISSUER, TOKEN_TYPE } from '../../src/contracts/claims.ts'
-import { startUpstream, type Upstream } from './upstream.ts'
+import { type Noted, startUpstream, type Upstream } from './upstream.ts'
+
+export type Service = 'auth' | 'agent' | 'rag'
 
 const START_MS_MAX = 20_000
 const LOOK_EVERY_MS = 20
@@ -21,6 +23,7 @@ const LOOK_EVERY_MS = 20
 export const API_KEY = `ak_${'0123456789abcdef'.repeat(3)}${'A'.repeat(43)}`
 
 export interface Asked extends RequestOptions {
+  headers?: Record<string, string | string[] | number>
   body?: string | Uint8Array
 }
 
@@ -32,17 +35,16 @@ export interface Reply {
   json: Record<string, unknown>
 }
 
-export interface Edge {
+export interface Edge extends Record<Service, Upstream> {
   port: number
-  auth: Upstream
-  agent: Upstream
-  rag: Upstream
   /** Sends a path exactly as it is written, without the client's own normalising. */
   ask(path: string, options?: Asked): Promise<Reply>
   /** The same with a valid user's token. */
   askAs(role: string, path: string, options?: Asked): Promise<Reply>
   /** A token of the published key; every claim can be replaced, `undefined` leaves one out. */
   token(claims?: JWTPayload): Promise<string>
+  /** What reached any service since the last time this was asked. */
+  heard(): (Noted & { service: Service })[]
   admin(path: string, method?: string): Promise<Reply>
   /** Everything Envoy wrote so far: the access log and its own words. */
   log(): string
@@ -75,7 +77,7 @@ export async function startEdge(t: Test, values: Partial<EnvoyValues> = {}): Pro
     folder,
   )
   const { command, args } = await envoyCommand(rendered)
-  const envoy = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const envoy = spawn(command, [...args, '--file-flush-interval-msec', '50'], { stdio: ['ignore', 'pipe', 'pipe'] })
   let written = ''
   for (const stream of [envoy.stdout, envoy.stderr]) stream.setEncoding('utf8').on('data', text => (written += text))
   t.teardown(async () => {
@@ -114,6 +116,10 @@ export async function startEdge(t: Test, values: Partial<EnvoyValues> = {}): Pro
     askAs: async (role, path, options = {}) =>
       ask(port, path, { ...options, headers: { authorization: `Bearer ${await token({ role })}`, ...options.headers } }),
     token,
+    heard: () =>
+      Object.entries({ auth, agent, rag }).flatMap(([service, { noted }]) =>
+        noted.splice(0).map(one => ({ service: service as Service, ...one })),
+      ),
     admin,
     log: () => written,
   }
@@ -121,13 +127,20 @@ export async function startEdge(t: Test, values: Partial<EnvoyValues> = {}): Pro
 
 /** One request on a connection of its own. */
 function ask(port: number, path: string, { body, ...options }: Asked = {}): Promise<Reply> {
+  const headers = body === undefined ? options.headers : { 'content-length': Buffer.byteLength(body), ...options.headers }
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, path, agent: false, ...options }, async response => {
+    const request = httpRequest({ host: '127.0.0.1', port, path, agent: false, ...options, headers }, async response => {
       try {
         const bytes = Buffer.concat(await response.toArray())
         const text = bytes.toString()
-        const json = String(response.headers['content-type']).startsWith('application/json') ? JSON.parse(text) : {}
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes, text, json })
+        const isJson = /^application\/json/.test(response.headers['content-type'] ?? '') && !response.headers['content-encoding']
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          bytes,
+          text,
+          json: isJson && text ? JSON.parse(text) : {},
+        })
       } catch (error) {
         reject(error)
       }

@@ -1,29 +1,28 @@
 // Every public path of the HTTP contract reaches its service under the path that service knows, in both spellings; nothing else exists.
 import t from 'tap'
-import { type Edge, startEdge } from './edge.ts'
+import { type Service, startEdge } from './edge.ts'
+import { isFailure } from './refusals.ts'
 
 const edge = await startEdge(t)
 
 /** Paths under a prefix, as the service behind it knows them. */
-const services = {
-  auth: [
-    '/register /login /refresh /validate /logout /me /me/password /sessions /sessions/s1 /api-keys /api-keys/k1 /invites',
-    '/users /users/u_1-A /audit /audit/verify /audit/head /health /ready /openapi.json /.well-known/jwks.json',
-  ],
-  agent: ['/query /runs/r1 /runs/r1/events /conversations /conversations/c1 /tools /usage /status /health /ready /openapi.json'],
-  rag: [
-    '/documents /documents/d1 /documents/d1/text /documents/d1/content /documents/d1/retry /jobs/j1 /jobs/j1/events',
-    '/search /retrieve /lookup /query /ingest /collections /collections/c1 /collections/c1/grants/u1 /evaluations /evaluations/e1',
-    '/admin/reindex /admin/snapshot /admin/index /status /health /ready /openapi.json',
-  ],
-} satisfies Partial<Record<keyof Edge, string[]>>
+const known: Record<Service, string> = {
+  auth: `/register /login /refresh /validate /logout /me /me/password /sessions /sessions/s1 /api-keys /api-keys/k1 /invites
+    /users /users/u_1-A /audit /audit/verify /audit/head /health /ready /openapi.json /.well-known/jwks.json`,
+  agent: `/query /runs/r1 /runs/r1/events /conversations /conversations/c1 /tools /usage /status /health /ready /openapi.json`,
+  rag: `/documents /documents/d1 /documents/d1/text /documents/d1/content /documents/d1/retry /jobs/j1 /jobs/j1/events /erasures/e1
+    /search /retrieve /lookup /query /ingest /collections /collections/c1 /collections/c1/grants/u1 /evaluations /evaluations/e1
+    /admin/reindex /admin/snapshot /admin/index /status /health /ready /openapi.json`,
+}
 
-/** Paths without a prefix: who answers, and under which path. */
-const rows: [path: string, service: 'auth' | 'agent' | 'rag', known: string][] = [
+/** A public path, the service that answers it, and the path that service is asked for. */
+type Row = [path: string, service: Service, asked: string]
+const rows: Row[] = [
   ['/health', 'auth', '/gateway/health'],
   ['/api/health', 'auth', '/gateway/health'],
   ['/api/config', 'auth', '/gateway/config'],
   ['/api/services', 'auth', '/gateway/services'],
+  ['/.well-known/jwks.json', 'auth', '/.well-known/jwks.json'],
   ['/docs', 'auth', '/docs'],
   ['/docs/', 'auth', '/docs/'],
   ['/docs/static/swagger-ui.css', 'auth', '/docs/static/swagger-ui.css'],
@@ -32,24 +31,53 @@ const rows: [path: string, service: 'auth' | 'agent' | 'rag', known: string][] =
   ['/v1/embeddings', 'rag', '/v1/embeddings'],
   ['/mcp', 'agent', '/mcp'],
 ]
-for (const [service, lists] of Object.entries(services)) {
-  for (const path of lists.flatMap(list => list.split(' '))) {
-    rows.push([`/${service}${path}`, service as 'auth', path], [`/api/${service}${path}`, service as 'auth', path])
-  }
+for (const service of ['auth', 'agent', 'rag'] as const) {
+  for (const path of known[service].split(/\s+/))
+    rows.push([`/${service}${path}`, service, path], [`/api/${service}${path}`, service, path])
 }
 
-t.test('every listed path reaches its service under the path that service knows', async t => {
-  for (const [path, service, known] of rows) {
-    for (const upstream of [edge.auth, edge.agent, edge.rag]) upstream.forget()
-    const { status } = await edge.askAs('admin', `${path}?a=b%2Fc&d=%C3%A9`)
-    const [noted, ...more] = [...edge.auth.noted, ...edge.agent.noted, ...edge.rag.noted]
-    // /ready and the keys are answered by the upstream itself and not noted.
-    if (known === '/ready' || known === '/.well-known/jwks.json') t.equal(status, 200, path)
-    else
-      t.strictSame(
-        [status, edge[service].noted[0]?.url, more.length],
-        [200, `${known}?a=b%2Fc&d=%C3%A9`, 0],
-        `${path} ${noted?.url}`,
-      )
+/** What reached the services, in a few words each. */
+const heard = () => edge.heard().map(({ service, method, url }) => `${service} ${method} ${url}`)
+
+t.test('every listed path reaches its service under the path that service knows, with its query as it was sent', async t => {
+  heard()
+  for (const [path, service, asked] of rows) {
+    const { status } = await edge.askAs('admin', `${path}?a=b%2Fc&d=%C3%A9&e=//`)
+    t.strictSame([status, heard()], [200, [`${service} GET ${asked}?a=b%2Fc&d=%C3%A9&e=//`]], path)
+  }
+})
+
+t.test('a path that is not listed is 404 in the failure body, with a token and without, and no service hears of it', async t => {
+  heard()
+  const unlisted = `/ /api /auth /auth/ /auth/login/ /AUTH/login /auth/metrics /metrics /ready /openapi.json /gateway/health /auth/gateway/health
+    /auth/gateway/config /api/v1/models /api/mcp /v1/ /v1/models/x /agent/mcp /agent/v1/models /rag/v1/embeddings /rag/documents/a/b
+    /rag/documents/d1/text/x /rag/documents/ /rag/admin /rag/admin/ /auth/users/u1/x /auth/login;x /auth/login%20 /docsx
+    /api/api/auth/login /.env /favicon.ico /auth/sessions/ä /rag/jobs/%C3%A4 /*`
+  for (const path of unlisted.split(/\s+/)) {
+    isFailure(t, await edge.ask(encodeURI(path).replaceAll('%25', '%')), 'not_found', path)
+    isFailure(t, await edge.askAs('admin', encodeURI(path).replaceAll('%25', '%')), 'not_found', `${path} with a token`)
+  }
+  t.strictSame(heard(), [])
+})
+
+t.test('method, multipart body, range and conditions pass as they were sent', async t => {
+  const form = '--b\r\ncontent-disposition: form-data; name="file"; filename="ü.txt"\r\n\r\n\u0000bytes\r\n--b--\r\n'
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']) {
+    const headers = {
+      'content-type': 'multipart/form-data; boundary=b',
+      range: 'bytes=0-9',
+      'if-range': '"v1"',
+      'if-match': '"v1"',
+      'idempotency-key': 'k',
+      'last-event-id': '7',
+      accept: 'text/event-stream',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    }
+    const body = method === 'GET' || method === 'HEAD' ? undefined : form
+    await edge.askAs('user', '/rag/documents/d1', { method, headers, body })
+    const [noted] = edge.heard()
+    t.equal(noted?.method, method)
+    t.match(Object.fromEntries(noted?.headers ?? []), headers, `${method}: headers`)
+    t.equal(noted?.body.toString(), body ?? '', `${method}: body`)
   }
 })

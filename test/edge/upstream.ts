@@ -14,15 +14,14 @@ export interface Noted {
 
 export interface Upstream {
   port: number
-  /** What arrived since the start or the last `forget`, probes and key readings left out. */
+  /** What arrived, Envoy's own probes and key readings left out; a test may empty it. */
   noted: Noted[]
-  forget(): void
   /** Replaces the usual answer (200 and the path as JSON). Called once the request's head is there; the body is noted at its end. */
   answer?: (request: IncomingMessage, response: ServerResponse) => void
-  /** What /ready says. */
+  /** What the edge's probes are told. */
   ready: boolean
-  /** Keys to publish at /.well-known/jwks.json. */
-  keys?: JWK[]
+  /** What the edge's key readings are given. */
+  keys: JWK[]
   /** How often the keys were read. */
   keysRead: number
   /** Goes away, connections cut; `start` brings it back on the same port. */
@@ -34,8 +33,9 @@ export interface Upstream {
 export async function startUpstream(): Promise<Upstream> {
   const server = createServer({ keepAliveTimeout: 75_000 }, async (request, response) => {
     const { method = '', url = '', rawHeaders } = request
-    if (url === '/ready') return response.writeHead(upstream.ready ? 200 : 503).end()
-    if (url === '/.well-known/jwks.json' && upstream.keys) {
+    if (request.headers['user-agent'] === 'Envoy/HC') return response.writeHead(upstream.ready ? 200 : 503).end()
+    // Envoy's own requests say so; the edge takes that header off everyone else's.
+    if (url === '/.well-known/jwks.json' && request.headers['x-envoy-internal']) {
       upstream.keysRead++
       return json(response, { keys: upstream.keys })
     }
@@ -58,10 +58,8 @@ export async function startUpstream(): Promise<Upstream> {
   const upstream: Upstream = {
     port: 0,
     noted: [],
-    forget: () => {
-      upstream.noted.length = 0
-    },
     ready: true,
+    keys: [],
     keysRead: 0,
     async stop() {
       if (!server.listening) return
