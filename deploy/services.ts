@@ -1,16 +1,13 @@
 // The three services as parts: each is `node src/<name>/main.ts` with the variables its own configuration declares.
 import { join } from 'node:path'
-import Type from 'typebox'
+import { AgentConfig } from '../src/agent/config.ts'
 import { AuthConfig } from '../src/auth/config.ts'
-import { shared } from '../src/platform/config.ts'
 import { RagConfig } from '../src/rag/config.ts'
 import { environmentOf, type Settings } from './environment.ts'
 import type { PartPlan } from './part.ts'
 
-const AgentConfig = Type.Object(shared)
-
 export const serviceConfigs = { auth: AuthConfig, agent: AgentConfig, rag: RagConfig }
-export type ServiceName = keyof typeof serviceConfigs
+type ServiceName = keyof typeof serviceConfigs
 
 const READY_MS_MAX = 1_000
 

@@ -1,0 +1,12 @@
+// What the agent understands from its environment.
+import Type, { type Static } from 'typebox'
+import { shared } from '../platform/config.ts'
+
+export const AgentConfig = Type.Object({
+  ...shared,
+  JWKS_CACHE_S: Type.Integer({ minimum: 1, maximum: 86_400, default: 600 }),
+  RAG_TOP_K_RESULTS: Type.Integer({ minimum: 1, maximum: 100, default: 5 }),
+  /** Least score of a passage that may ground an answer. */
+  RAG_SIMILARITY_THRESHOLD: Type.Number({ minimum: 0, maximum: 1, default: 0.3 }),
+})
+export type AgentConfig = Readonly<Static<typeof AgentConfig>>

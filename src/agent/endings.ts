@@ -1,0 +1,40 @@
+// How a run ended, as it is kept, and what is told about it: the reply, a failure, or that it was cancelled. What was used is always said.
+import { type FailureCode, failures } from '../contracts/failure.ts'
+import type { Answered } from './answer.ts'
+import type { Run } from './runs.ts'
+import type { Reply, Usage } from './schemas.ts'
+import { citationsOf, textOf } from './segments.ts'
+
+export type Ending =
+  | ({ state: 'done'; seconds: number } & Answered)
+  | { state: 'error'; code: FailureCode; usage: Usage }
+  | { state: 'cancelled'; usage: Usage }
+
+/** The reply to a question that was answered. */
+export function replyOf(run: Omit<Run, 'ending'>, ending: Extract<Ending, { state: 'done' }>): Reply {
+  const { segments, grounded, answerer, steps, usage, seconds } = ending
+  const text = textOf(segments)
+  return {
+    run_id: run.run_id,
+    conversation_id: run.conversation_id,
+    original_request: run.question,
+    final_response: text,
+    final_answer: text,
+    grounded,
+    answerer,
+    citations: citationsOf(segments),
+    steps,
+    usage,
+    execution_time: seconds,
+  }
+}
+
+/** What the last event of a stream says. */
+export function lastWords({ ending, ...run }: Run): object {
+  if (!ending) return {}
+  if (ending.state === 'done') return replyOf(run, ending)
+  const { usage } = ending
+  if (ending.state === 'cancelled') return { run_id: run.run_id, usage }
+  const message = failures[ending.code][1]
+  return { code: ending.code, message, error: message, request_id: null, run_id: run.run_id, usage }
+}

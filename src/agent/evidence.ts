@@ -1,0 +1,75 @@
+// The agent's only way to documents: rag, over HTTP, with the caller's own credential and address. What she may not see, it cannot see
+// either. Every wait is bounded, and rag being away is said, never guessed around.
+import Value from 'typebox/value'
+import { type Passage, SearchReply, type SearchRequest } from '../contracts/search.ts'
+import { failure } from '../platform/errors.ts'
+
+/** Longest wait for a search, and for the bytes of one quote, in milliseconds. */
+export const SEARCH_MS_MAX = 8000
+export const BYTES_MS_MAX = 4000
+
+/** As whom rag is asked: the caller's own `Authorization` header, and the address she asked from. */
+export interface Asker {
+  authorization: string
+  address: string
+}
+
+/** Which bytes of which text: `end_byte` is exclusive, offsets count in the canonical UTF-8 text `version`. */
+export interface Place {
+  document_id: string
+  version: string
+  start_byte: number
+  end_byte: number
+}
+
+export type Evidence = ReturnType<typeof openEvidence>
+
+/** Opens the way to rag at `url`. */
+export function openEvidence(url: string) {
+  async function ask(path: string, asker: Asker, init: RequestInit, msMax: number, signal?: AbortSignal): Promise<Response> {
+    const late = AbortSignal.timeout(msMax)
+    const headers = { ...init.headers, authorization: asker.authorization, 'x-forwarded-for': asker.address }
+    return fetch(new URL(path, url), { ...init, headers, signal: signal ? AbortSignal.any([late, signal]) : late }).catch(
+      cause => {
+        if (signal?.aborted) throw failure('cancelled', undefined, { cause })
+        throw failure(late.aborted ? 'deadline' : 'unavailable', undefined, { cause })
+      },
+    )
+  }
+
+  return {
+    /** Passages the caller may see, best first. Throws the caller's own 401, 403, 404 and 429, and `unavailable` or `deadline`. */
+    async search(asker: Asker, request: SearchRequest, signal?: AbortSignal): Promise<Passage[]> {
+      const init = { method: 'POST', body: JSON.stringify(request), headers: { 'content-type': 'application/json' } }
+      const reply = await ask('/search', asker, init, SEARCH_MS_MAX, signal)
+      if (!reply.ok) throw await refusal(reply)
+      const found: unknown = await reply.json().catch(() => undefined)
+      if (!Value.Check(SearchReply, found)) throw failure('bad_upstream')
+      return found.passages
+    },
+
+    /** The bytes at a place, or nothing when rag will not give them to this caller (any more). */
+    async bytes(asker: Asker, { document_id, version, start_byte, end_byte }: Place, signal?: AbortSignal) {
+      const headers = { range: `bytes=${start_byte}-${end_byte - 1}` }
+      const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
+      if (reply.status === 206) return Buffer.from(await reply.arrayBuffer())
+      if (reply.status === 429 || reply.status >= 500) throw await refusal(reply)
+      await reply.body?.cancel()
+      return undefined
+    },
+  }
+}
+
+/** Where rag serves a canonical text, from its own root. */
+export function textPath({ document_id, version }: Pick<Place, 'document_id' | 'version'>): string {
+  return `/documents/${encodeURIComponent(document_id)}/text?version=${encodeURIComponent(version)}`
+}
+
+const passedOn = { 401: 'unauthenticated', 403: 'forbidden', 404: 'not_found', 429: 'rate_limited' } as const
+
+async function refusal(reply: Response) {
+  const code = passedOn[reply.status as keyof typeof passedOn] ?? (reply.status >= 500 ? 'unavailable' : 'bad_upstream')
+  const retry = reply.headers.get('retry-after')
+  await reply.body?.cancel()
+  return failure(code, undefined, { ...(code === 'rate_limited' && retry && { headers: { 'retry-after': retry } }) })
+}

@@ -1,0 +1,50 @@
+// A run as a stream of server-sent events, from any event on: what was kept is told again, what comes is told as it comes. It ends after
+// the run's last event, when the follower is signed out, and, to be taken up elsewhere, when this process has to go.
+import { lastWords } from './endings.ts'
+import type { Runs } from './runs.ts'
+
+/** Longest time between two looks at a run that another process carries out, in milliseconds. */
+const LOOK_MS = 200
+/** Between two looks at whether the follower is still signed in, in milliseconds. */
+const ALIVE_MS = 2000
+/** Silence after which a comment is sent, in milliseconds. */
+const HEARTBEAT_MS = 5000
+
+export interface Follower {
+  userId: string
+  runId: string
+  /** Id of the last event seen. */
+  after?: string
+  alive: () => Promise<boolean>
+  /** Aborted when the client leaves or this process has to go. */
+  until: AbortSignal
+}
+
+/** The events as they go over the wire (WHATWG HTML, 9.2). */
+export async function* follow(runs: Runs, { userId, runId, after = '-', alive, until }: Follower): AsyncGenerator<string> {
+  let last = after
+  let spoke = performance.now()
+  let looked = spoke
+  while (!until.aborted) {
+    // In this order: a run seen as ended has written its last event.
+    const run = await runs.one(userId, runId)
+    const events = await runs.events(userId, runId, last)
+    for (const { id, event, data } of events) {
+      yield `id: ${id}\nevent: ${event}\ndata: ${data || JSON.stringify(lastWords(await runs.one(userId, runId)))}\n\n`
+      last = id
+      spoke = performance.now()
+    }
+    if (events.length > 0) continue
+    if (run.state !== 'running') return
+    await runs.news(runId, LOOK_MS, until)
+    const now = performance.now()
+    if (now - looked > ALIVE_MS) {
+      if (!(await alive())) return
+      looked = now
+    }
+    if (now - spoke > HEARTBEAT_MS) {
+      yield ': alive\n\n'
+      spoke = now
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// The agent assembled: what it opens, in which order, which routes it serves, and how it closes.
+import { openAdmission } from '../platform/admission.ts'
+import type { Caller } from '../platform/identity.ts'
+import { remoteKeys } from '../platform/keys.ts'
+import type { App, Service } from '../platform/service.ts'
+import { openAnswer } from './answer.ts'
+import type { AgentConfig } from './config.ts'
+import { openConversations } from './conversations.ts'
+import { openEvidence } from './evidence.ts'
+import { openExecution } from './execution.ts'
+import { conversationRoutes } from './routes/conversations.ts'
+import { queryRoutes } from './routes/query.ts'
+import { runRoutes } from './routes/runs.ts'
+import { statusRoutes } from './routes/status.ts'
+import { openRuns } from './runs.ts'
+
+/** Everything the agent's routes work with. */
+export type House = ReturnType<typeof openHouse>
+
+/** The agent service. */
+export function agentService(config: AgentConfig): Service {
+  return {
+    name: 'agent',
+    config,
+    keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
+    async plugin(app) {
+      const house = openHouse(app, config)
+      for (const routes of [queryRoutes, runRoutes, conversationRoutes, statusRoutes]) await app.register(routes, house)
+    },
+  }
+}
+
+/** Opens the parts; none of them holds more than Redis does, so any number of replicas may run. */
+function openHouse(app: App, config: AgentConfig) {
+  const { redis, log } = app
+  const evidence = openEvidence(config.RAG_SERVICE_URL)
+  const answer = openAnswer({ evidence, scoreMin: config.RAG_SIMILARITY_THRESHOLD })
+  const conversations = openConversations(redis)
+  const runs = openRuns(redis)
+  const execution = openExecution({ runs, conversations, answer, log })
+  const closing = new AbortController()
+  app.addHook('preClose', async () => {
+    await execution.close()
+    closing.abort()
+  })
+  app.tells('answerer', 'extractive')
+
+  const admit = openAdmission(redis)
+  /** Whether the credential of a request that goes on for long still holds. */
+  const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
+    (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
+  return { config, conversations, runs, execution, alive, closing: closing.signal }
+}

@@ -1,0 +1,69 @@
+// The question, asked in the agent's own words: answered as one reply, or as a stream of what happens until then.
+import type { FastifyRequest } from 'fastify'
+import { failure } from '../../platform/errors.ts'
+import type { Routes } from '../../platform/service.ts'
+import type { Ending } from '../endings.ts'
+import { replyOf } from '../endings.ts'
+import type { House } from '../plugin.ts'
+import { Question, Reply } from '../schemas.ts'
+import { tools } from '../tools.ts'
+import { leaving, sendStream } from './stream.ts'
+
+export async function queryRoutes(app: Routes, house: House) {
+  const { config, conversations, execution, alive } = house
+
+  app.post(
+    '/query',
+    {
+      config: { access: 'write:agent', limit: 'agent' },
+      schema: {
+        description:
+          'With `Accept: text/event-stream`, a stream of `run`, `step`, `passages`, `delta`, `citation` and one last event.',
+        body: Question,
+        response: { 200: Reply },
+      },
+    },
+    async (request, reply) => {
+      const { body, caller } = request
+      for (const name of body.tools ?? []) {
+        if (!tools.some(tool => tool.name === name)) throw failure('invalid_request', `There is no tool called "${name}"`)
+      }
+      const isNew = body.conversation_id === undefined
+      const conversation = { id: body.conversation_id ?? conversations.next(), isNew }
+      const earlier = isNew ? [] : await conversations.earlier(caller.user_id, conversation.id)
+      const ask = {
+        question: body.user_request,
+        earlier,
+        asker: askerOf(request),
+        mode: body.mode ?? 'auto',
+        topK: body.top_k ?? config.RAG_TOP_K_RESULTS,
+        ...(body.collection_ids && { collectionIds: body.collection_ids }),
+      }
+      const left = leaving(reply)
+      const { id, ended } = await execution.begin({
+        userId: caller.user_id,
+        ask,
+        conversation,
+        left,
+        alive: () => alive(caller),
+      })
+      if (wantsStream(request)) return sendStream(reply, house, { caller, runId: id, left })
+      const run = { run_id: id, state: 'done' as const, conversation_id: conversation.id, question: ask.question }
+      return replyOf(run, demandDone(await ended))
+    },
+  )
+}
+
+/** As whom rag is asked on behalf of a request. */
+function askerOf({ headers, ip }: FastifyRequest) {
+  return { authorization: headers.authorization ?? '', address: ip }
+}
+
+function wantsStream({ headers }: FastifyRequest): boolean {
+  return /\btext\/event-stream\b/i.test(headers.accept ?? '')
+}
+
+function demandDone(ending: Ending) {
+  if (ending.state === 'done') return ending
+  throw failure(ending.state === 'cancelled' ? 'cancelled' : ending.code)
+}

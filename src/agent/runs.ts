@@ -1,0 +1,157 @@
+// Runs: what became of a question, and every event on the way, kept in Redis for a while so that any replica can show or resume them,
+// also after a restart. A run ends exactly once; one whose process died is ended by whoever looks at it next.
+import { EventEmitter } from 'node:events'
+import { userKey } from '../platform/admission.ts'
+import { failure } from '../platform/errors.ts'
+import { type Redis, script } from '../platform/redis.ts'
+import type { Ending } from './endings.ts'
+
+/** How long a run and its events are kept after it ended, in milliseconds. */
+const KEPT_MS = 15 * 60_000
+/** A run whose process has not renewed it for this long has died with it, in milliseconds. */
+const LEASE_MS = 10_000
+/** Events kept of one run, and read at one look. */
+const EVENTS_MAX = 10_000
+const EVENTS_AT_ONCE = 100
+
+export type RunState = 'running' | Ending['state']
+
+/** One event as kept. `documents` are those whose text or title it carries. */
+export interface RunEvent {
+  id: string
+  event: string
+  data: string
+}
+
+export interface Run {
+  run_id: string
+  state: RunState
+  conversation_id: string
+  question: string
+  /** Only once it has ended. */
+  ending?: Ending
+}
+
+const NOW = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
+// KEYS: user, run, events. ARGV: conversation, question, lease ms, kept ms, first event.
+const BEGIN = `${NOW}
+if redis.call('HGET', KEYS[1], 'disabled') ~= '0' then return 0 end
+redis.call('HSET', KEYS[2], 'state', 'running', 'conversation', ARGV[1], 'question', ARGV[2], 'until', now + ARGV[3])
+redis.call('XADD', KEYS[3], '*', 'event', 'run', 'data', ARGV[5])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('PEXPIRE', KEYS[3], ARGV[4])
+return 1`
+
+// KEYS: run. ARGV: lease ms. Returns 1 when the run goes on, 0 when it was asked to stop or has ended.
+const RENEW = `${NOW}
+local held = redis.call('HMGET', KEYS[1], 'state', 'cancel')
+if held[1] ~= 'running' or held[2] then return 0 end
+redis.call('HSET', KEYS[1], 'until', now + ARGV[1])
+return 1`
+
+// KEYS: run, events. ARGV: state, ending, kept ms, '1' when only a run whose lease ran out is ended. Returns 1 when this call ended it.
+const END = `${NOW}
+local held = redis.call('HMGET', KEYS[1], 'state', 'until')
+if held[1] ~= 'running' or (ARGV[4] == '1' and now <= tonumber(held[2])) then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[1], 'ending', ARGV[2])
+redis.call('XADD', KEYS[2], '*', 'event', ARGV[1], 'data', '')
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1`
+
+// KEYS: run. Returns 1 when a running run was asked to stop, 0 when it has ended, -1 when there is none.
+const CANCEL = `
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return -1 end
+if state ~= 'running' then return 0 end
+redis.call('HSET', KEYS[1], 'cancel', '1')
+return 1`
+
+export type Runs = ReturnType<typeof openRuns>
+
+export function openRuns(redis: Redis) {
+  const begin = script(redis, 'begin_run', BEGIN)
+  const renew = script(redis, 'renew_run', RENEW)
+  const end = script(redis, 'end_run', END)
+  const cancel = script(redis, 'cancel_run', CANCEL)
+  const key = (userId: string, id: string) => `run:{${userId}}:${id}`
+  const eventsKey = (userId: string, id: string) => `${key(userId, id)}:events`
+  /** Wakes the streams of this process without waiting for their next look. */
+  const news = new EventEmitter().setMaxListeners(0)
+  const lost: Ending = { state: 'error', code: 'unavailable', usage: { input_tokens: 0, output_tokens: 0 } }
+
+  async function one(userId: string, id: string): Promise<Run> {
+    const { state, conversation, question, ending } = await redis.hgetall(key(userId, id))
+    if (!state || conversation === undefined || question === undefined) throw failure('not_found')
+    const known = { run_id: id, state: state as RunState, conversation_id: conversation, question }
+    return ending ? { ...known, ending: JSON.parse(ending) as Ending } : known
+  }
+
+  async function finish(userId: string, id: string, ending: Ending, onlyDead: boolean) {
+    const args = [ending.state, JSON.stringify(ending), KEPT_MS, onlyDead ? 1 : 0]
+    const ended = (await end([key(userId, id), eventsKey(userId, id)], args)) === 1
+    if (ended) news.emit(id)
+    return ended
+  }
+
+  return {
+    /** Writes a run down, with its first event. Throws when the account has gone. */
+    async begin(userId: string, id: string, conversationId: string, question: string) {
+      const first = JSON.stringify({ run_id: id, conversation_id: conversationId })
+      const keys = [userKey(userId), key(userId, id), eventsKey(userId, id)]
+      if ((await begin(keys, [conversationId, question, LEASE_MS, KEPT_MS, first])) !== 1) throw failure('unauthenticated')
+    },
+
+    /** Keeps an event. */
+    async tell(userId: string, id: string, event: string, data: object, documents: string[]) {
+      const fields = ['event', event, 'data', JSON.stringify(data), 'documents', documents.join(',')]
+      await redis.xadd(eventsKey(userId, id), 'MAXLEN', '~', EVENTS_MAX, '*', ...fields)
+      news.emit(id)
+    },
+
+    /** Says that the run's process lives; false when the run was asked to stop. */
+    renew: async (userId: string, id: string) => (await renew([key(userId, id)], [LEASE_MS])) === 1,
+
+    /** Ends a run; false when it had ended before. */
+    end: (userId: string, id: string, ending: Ending) => finish(userId, id, ending, false),
+
+    /** Asks a run to stop, wherever it goes on. Nothing happens to one that has ended; absent and another's are 404. */
+    async cancel(userId: string, id: string) {
+      if ((await cancel([key(userId, id)], [])) === -1) throw failure('not_found')
+      news.emit(`${id} cancel`)
+    },
+
+    /** The run, ended if its process has died; absent and another's are 404. */
+    async one(userId: string, id: string): Promise<Run> {
+      const run = await one(userId, id)
+      return run.state === 'running' && (await finish(userId, id, lost, true)) ? one(userId, id) : run
+    },
+
+    /** The next events after the one with id `after` (all, from `-`); at most a hundred. */
+    async events(userId: string, id: string, after: string): Promise<RunEvent[]> {
+      const from = after === '-' ? after : `(${after}`
+      const entries = await redis.xrange(eventsKey(userId, id), from, '+', 'COUNT', EVENTS_AT_ONCE)
+      return entries.map(([entry, [, event = '', , data = '']]) => ({ id: entry, event, data }))
+    },
+
+    /** Waits for news of a run in this process, at most `msMax`. `about` narrows it to requests to stop. */
+    news(id: string, msMax: number, signal?: AbortSignal, about: 'events' | 'cancel' = 'events'): Promise<void> {
+      const name = about === 'cancel' ? `${id} cancel` : id
+      if (signal?.aborted) return Promise.resolve()
+      return new Promise(resolve => {
+        const done = () => {
+          clearTimeout(timer)
+          news.off(name, done)
+          signal?.removeEventListener('abort', done)
+          resolve()
+        }
+        const timer = setTimeout(done, msMax)
+        news.once(name, done)
+        signal?.addEventListener('abort', done)
+      })
+    },
+  }
+}

@@ -1,0 +1,131 @@
+// The bodies the agent takes and gives, as in the HTTP contract.
+import Type, { type Static } from 'typebox'
+import { type FailureCode, failures } from '../contracts/failure.ts'
+import { COLLECTIONS_MAX, Id, TOP_K_MAX } from '../contracts/search.ts'
+
+const closed = { additionalProperties: false }
+const Time = Type.String({ format: 'date-time' })
+export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+
+export const QUESTION_CHARS_MAX = 8000
+export const OUTPUT_TOKENS_MAX = 4096
+export const PAGE_MAX = 100
+
+export const Mode = Type.Enum(['auto', 'documents', 'chat'])
+export type Mode = Static<typeof Mode>
+
+export const Question = Type.Object(
+  {
+    user_request: Type.String({ minLength: 1, maxLength: QUESTION_CHARS_MAX }),
+    conversation_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: COLLECTIONS_MAX })),
+    top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX })),
+    mode: Type.Optional(Mode),
+    tools: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 32, description: 'Only these tools may be used' }),
+    ),
+    max_output_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: OUTPUT_TOKENS_MAX })),
+    disable_databases: Type.Optional(Type.Boolean({ description: 'Accepted for older clients; without effect' })),
+    disable_sql_blocking: Type.Optional(Type.Boolean({ description: 'Accepted for older clients; without effect' })),
+  },
+  { ...closed, title: 'Question' },
+)
+export type Question = Static<typeof Question>
+
+export const Citation = Type.Object(
+  {
+    marker: Type.String({ description: 'As it stands in the answer' }),
+    document_id: Type.String(),
+    version: Type.String({ description: 'SHA-256 of the canonical text' }),
+    title: Type.String(),
+    collection_id: Type.String(),
+    start_byte: Type.Integer({ minimum: 0 }),
+    end_byte: Type.Integer({ minimum: 0, description: 'Exclusive' }),
+    quote: Type.String({ description: 'Exactly the bytes start_byte to end_byte of the canonical text' }),
+    href: Type.String({ description: 'Where a GET with `Range: bytes={start_byte}-{end_byte − 1}` gives the quote' }),
+    page: Type.Optional(Type.Integer()),
+    heading: Type.Optional(Type.String()),
+    score: Type.Number(),
+  },
+  { title: 'Citation' },
+)
+export type Citation = Static<typeof Citation>
+
+export const Step = Type.Object({
+  tool: Type.String(),
+  arguments: Type.Record(Type.String(), Type.Unknown()),
+  ok: Type.Boolean(),
+  ms: Type.Integer({ minimum: 0 }),
+})
+export type Step = Static<typeof Step>
+
+export const Usage = Type.Object({ input_tokens: Type.Integer({ minimum: 0 }), output_tokens: Type.Integer({ minimum: 0 }) })
+export type Usage = Static<typeof Usage>
+
+export const Reply = Type.Object(
+  {
+    run_id: Type.String(),
+    conversation_id: Type.String(),
+    original_request: Type.String(),
+    final_response: Type.String(),
+    final_answer: Type.String({ description: 'The same as `final_response`, for older clients' }),
+    grounded: Type.Boolean({ description: 'Every claim carries a citation that was checked' }),
+    answerer: Type.String(),
+    citations: Type.Array(Citation),
+    steps: Type.Array(Step),
+    usage: Usage,
+    execution_time: Type.Number({ description: 'Seconds' }),
+  },
+  { title: 'Reply' },
+)
+export type Reply = Static<typeof Reply>
+
+export const RunView = Type.Object(
+  {
+    run_id: Type.String(),
+    state: Type.Enum(['running', 'done', 'error', 'cancelled']),
+    conversation_id: Type.String(),
+    result: Type.Union([Reply, Type.Null()]),
+    failure: Type.Union([Type.Enum(Object.keys(failures) as FailureCode[]), Type.Null()]),
+    usage: Type.Union([Usage, Type.Null()]),
+  },
+  { title: 'Run' },
+)
+
+const Message = Type.Object({
+  role: Type.Enum(['user', 'assistant']),
+  content: Type.String(),
+  citations: Type.Array(Citation),
+  grounded: Type.Optional(Type.Boolean()),
+  run_id: Type.String(),
+  created_at: Time,
+})
+const Head = { id: Type.String(), title: Type.String(), created_at: Time, updated_at: Time }
+export const Conversation = Type.Object({ ...Head, messages: Type.Array(Message) }, { title: 'Conversation' })
+export type Conversation = Static<typeof Conversation>
+export const ConversationList = Type.Object({
+  conversations: Type.Array(Type.Object(Head)),
+  next_cursor: Type.Union([Type.String(), Type.Null()]),
+})
+export type ConversationList = Static<typeof ConversationList>
+export const Page = Type.Object(
+  {
+    cursor: Type.Optional(Type.String({ pattern: '^\\d{1,16}-[0-9a-f]{32}$' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
+  },
+  closed,
+)
+
+export const ToolList = Type.Object({
+  tools: Type.Array(
+    Type.Object({ name: Type.String(), description: Type.String(), parameters: Type.Record(Type.String(), Type.Unknown()) }),
+  ),
+})
+
+export const Status = Type.Object({
+  status: Type.Literal('running'),
+  service: Type.Literal('agent'),
+  message: Type.String(),
+  timestamp: Time,
+  version: Type.String(),
+})
