@@ -1,0 +1,145 @@
+// How well the right document is found: every BEIR-layout folder is taken in by the same lanes the service uses, then asked by words, by
+// meaning and by both. Documents longer than a passage count by their best passage.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { gunzipSync } from 'node:zlib'
+import type { SearchMode } from '../src/contracts/search.ts'
+import { type Lanes, openLanes } from '../src/rag/lanes.ts'
+import { search } from '../src/rag/search.ts'
+import { interval, type Judgements, mean, ndcg, recall, reciprocalRank } from './measures.ts'
+import { type Row, report } from './report.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: join(import.meta.dirname, '../../shared/eval') },
+    sets: { type: 'string' },
+    model: { type: 'string', default: 'Xenova/all-MiniLM-L6-v2' },
+    threads: { type: 'string', default: '2' },
+  },
+})
+const modes: SearchMode[] = ['lexical', 'vector', 'hybrid']
+/** nDCG@10 as others published it: OGX's hybrid search, Anserini's BM25 + bge-base fusion. */
+const published: Record<string, string> = { scifact: 'OGX .7137, Anserini .7472', nfcorpus: 'OGX .3350, Anserini .3782' }
+const say = (text: string) => process.stderr.write(text)
+
+if (!existsSync(values.data)) {
+  say(`There is no ${values.data}; name a folder of BEIR-layout collections with --data.\n`)
+  process.exit(0)
+}
+const wanted = values.sets?.split(',')
+const names = readdirSync(values.data).filter(
+  name => existsSync(join(values.data, name, 'qrels/test.tsv')) && (wanted?.includes(name) ?? true),
+)
+const lanes = await openLanes({
+  modelsDir: resolve(import.meta.dirname, '../run/models'),
+  model: values.model,
+  embedThreads: Number(values.threads),
+  chunkTokens: 200,
+  chunkOverlap: 32,
+})
+const rows: Row[] = []
+try {
+  for (const name of names) rows.push(...(await measure(lanes, name)))
+} finally {
+  await lanes.close()
+}
+report({
+  name: values.model.endsWith('MiniLM-L6-v2') ? 'retrieval' : `retrieval-${values.model.split('/').at(-1)}`,
+  claim: `Words and meaning together find at least what the better of the two finds. Published nDCG@10: ${Object.entries(
+    published,
+  )
+    .map(([set, text]) => `${set} ${text}`)
+    .join('; ')}.`,
+  command: `node benchmarks/retrieval.ts --model ${values.model}`,
+  setting: { model: values.model, chunkTokens: 200, chunkOverlap: 32, candidates: 100, bootstrap: 1000 },
+  rows,
+  notClaimed: 'answers; these are ranks of documents. The spread is the 95 % interval of the mean over queries.',
+})
+
+interface Query {
+  id: string
+  text: string
+  judged: Judgements
+}
+
+async function measure(lanes: Lanes, name: string): Promise<Row[]> {
+  const folder = join(values.data, name)
+  const dir = mkdtempSync(join(tmpdir(), 'retrieval-'))
+  try {
+    await fill(lanes, dir, name, lines(join(folder, 'corpus.jsonl.gz')))
+    const queries = judgedQueries(folder)
+    const rows: Row[] = []
+    for (const mode of modes) {
+      const rankings: string[][] = []
+      for (const { text } of queries) {
+        const order = {
+          query: text.slice(0, 2000),
+          mode,
+          top_k: 100,
+          collections: [{ id: name, dir }],
+          group_by: 'document' as const,
+        }
+        rankings.push((await search(lanes, order)).map(({ document_id }) => document_id))
+      }
+      const by = (measure: (ranking: string[], judged: Judgements, k: number) => number, k: number) =>
+        queries.map(({ judged }, i) => measure(rankings[i] as string[], judged, k))
+      for (const [label, scores] of [
+        ['nDCG@10', by(ndcg, 10)],
+        ['recall@100', by(recall, 100)],
+        ['MRR@10', by(reciprocalRank, 10)],
+      ] as const) {
+        const [low, high] = interval(scores)
+        rows.push({ label: `${name}, ${mode}`, value: round(mean(scores)), spread: [round(low), round(high)], unit: label })
+      }
+      say(`${name} ${mode}: nDCG@10 ${rows.at(-3)?.value}\n`)
+    }
+    return rows
+  } finally {
+    await lanes.write.close(dir)
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function fill(lanes: Lanes, dir: string, name: string, documents: Record<string, string>[]) {
+  let done = 0
+  const waiting = documents.entries()
+  const work = async () => {
+    for (const [, { _id = '', title, text = '' }] of waiting) {
+      const whole = title ? `${title}\n\n${text}` : text
+      const length = Buffer.byteLength(whole)
+      const passages = whole.trim() ? await lanes.chunk(whole, [{ start: 0, end: length, kind: 'paragraph' }]) : []
+      if (passages.length > 0) {
+        await lanes.write.append(dir, _id, 'v', passages, await lanes.embedPassages(passages.map(({ content }) => content)))
+        await lanes.write.publish(dir, _id, 'v')
+      }
+      done += 1
+      if (done % 200 === 0) say(`${name}: ${done} of ${documents.length} documents\n`)
+    }
+  }
+  await Promise.all(Array.from({ length: Number(values.threads) + 1 }, work))
+}
+
+function judgedQueries(folder: string): Query[] {
+  const judged = new Map<string, Judgements>()
+  for (const line of readFileSync(join(folder, 'qrels/test.tsv'), 'utf8').trim().split('\n').slice(1)) {
+    const [query = '', document = '', gain = '0'] = line.split('\t')
+    judged.set(query, (judged.get(query) ?? new Map()).set(document, Number(gain)))
+  }
+  return lines(join(folder, 'queries.jsonl.gz'))
+    .map(({ _id = '', text = '' }) => ({ id: _id, text, judged: judged.get(_id) ?? new Map<string, number>() }))
+    .filter(({ judged: one }) => [...one.values()].some(gain => gain > 0))
+}
+
+function lines(path: string): Record<string, string>[] {
+  return gunzipSync(readFileSync(path))
+    .toString()
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+}
+
+function round(value: number): number {
+  return Number(value.toFixed(4))
+}
