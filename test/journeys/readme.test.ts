@@ -1,0 +1,34 @@
+// The README is run: its shell block against a real stack, its make targets and its links against the checkout.
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { startStack } from '../../deploy/stack.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+t.test('every make target it names is there, and every link leads somewhere', async t => {
+  const makefile = readFileSync(join(root, 'Makefile'), 'utf8')
+  const targets = [...readme.matchAll(/`make ([a-z-]+)`|^make ([a-z-]+)$/gm)].map(([, a, b]) => a ?? b ?? '')
+  t.ok(targets.length > 5)
+  for (const target of targets) t.match(makefile, new RegExp(`^${target}:`, 'm'), target)
+  for (const [, path = ''] of readme.matchAll(/\]\(([^)#]+)\)/g)) t.ok(existsSync(join(root, path)), path)
+})
+
+t.test('its quick start does what it says', async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'readme-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  const stack = await startStack({ dir })
+  t.teardown(() => stack.stop())
+  const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(readme) ?? []
+  const script = `set -e\n${block.replace('http://localhost:5000', stack.url)}`
+  const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: dir, timeout: 60_000 })
+  const [, shown = ''] = /"final_response": "([^"]*)"/.exec(readme) ?? []
+  const answer = JSON.parse(stdout.slice(stdout.indexOf('{"run_id"')))
+  t.match(answer, { final_response: shown, grounded: true })
+  t.match(answer.citations[0], { title: 'village.txt', start_byte: 0, end_byte: 55 })
+})
