@@ -1,5 +1,6 @@
 // What auth understands from its environment, and the refusal to run on a secret that anyone could know.
 import Type, { type Static } from 'typebox'
+import { TOKEN_S_MAX } from '../contracts/claims.ts'
 import { listed, loadConfig, shared } from '../platform/config.ts'
 
 /** Least length of one secret, in characters. */
@@ -14,7 +15,7 @@ export const AuthConfig = Type.Object({
   JWKS_CACHE_S: Type.Integer({ minimum: 1, maximum: 86_400, default: 600 }),
   /** How long a signing key signs, in hours. */
   KEY_ROTATION_HOURS: Type.Number({ exclusiveMinimum: 0, default: 24 * 30 }),
-  TOKEN_EXPIRY_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 1440, default: 15 }),
+  TOKEN_EXPIRY_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: TOKEN_S_MAX / 60, default: 15 }),
   SESSION_IDLE_HOURS: Type.Number({ exclusiveMinimum: 0, default: 24 * 14 }),
   SESSION_HOURS_MAX: Type.Number({ exclusiveMinimum: 0, default: 24 * 90 }),
   REGISTRATION: Type.Optional(Type.Enum(['open', 'invite', 'closed'])),

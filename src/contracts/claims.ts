@@ -5,6 +5,8 @@ export const ISSUER = 'agent-backend'
 export const AUDIENCE = 'agent-backend'
 /** JWT header `typ` of an access token (RFC 9068), so that no other token of ours passes for one. */
 export const TOKEN_TYPE = 'at+jwt'
+/** Longest life of an access token, in seconds, whatever is configured. */
+export const TOKEN_S_MAX = 86_400
 /** Every API key starts with this; Envoy lets `Bearer ak_…` through to the services, which check it. */
 export const API_KEY_PREFIX = 'ak_'
 
@@ -30,6 +32,16 @@ export const roles = {
 } as const satisfies Record<string, readonly Permission[]>
 export type Role = keyof typeof roles
 export const Role = Type.Enum(Object.keys(roles) as Role[])
+
+/** The header of an access token, whole: nothing in it can name another key or another way to read it. */
+export const TokenHeader = Type.Object(
+  {
+    alg: Type.Literal('EdDSA'),
+    typ: Type.Literal(TOKEN_TYPE),
+    kid: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: 'RFC 7638 thumbprint of the key' }),
+  },
+  { additionalProperties: false },
+)
 
 /** The payload of an access token. Times are seconds since 1970 (RFC 7519). */
 export const Claims = Type.Object({

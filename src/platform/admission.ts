@@ -25,7 +25,8 @@ export interface Admission {
 }
 
 // KEYS: user, session or key, then one counter per limit. ARGV: seconds between notes, then the window of each limit in ms.
-// Without a claimant the first two keys are absent and ARGV[1] is 0. Each counter is a fixed window that starts with its first request.
+// Without a claimant the first two keys are absent and ARGV[1] is 0. Each counter is a fixed window that starts with its first request;
+// a credential that is dead counts nothing, so that nobody can use up what its owner may ask.
 const ADMIT = `
 local reply, first = {}, 1
 if ARGV[1] ~= '0' then
@@ -34,10 +35,9 @@ if ARGV[1] ~= '0' then
   local held = redis.call('HMGET', KEYS[2], 'created', 'seen', 'permissions')
   local alive = user[2] and user[3] ~= '1' and held[1]
   reply = { alive and 1 or 0, user[1] or '', user[2] or '', held[3] or '' }
-  if alive then
-    local now = tonumber(redis.call('TIME')[1])
-    if now - tonumber(held[2] or 0) >= tonumber(ARGV[1]) then redis.call('HSET', KEYS[2], 'seen', now) end
-  end
+  if not alive then return reply end
+  local now = tonumber(redis.call('TIME')[1])
+  if now - tonumber(held[2] or 0) >= tonumber(ARGV[1]) then redis.call('HSET', KEYS[2], 'seen', now) end
 end
 for i = first, #KEYS do
   local used = redis.call('INCR', KEYS[i])
@@ -61,12 +61,13 @@ export function openAdmission(redis: Redis) {
       [claimant ? SEEN_EVERY_S : 0, ...limits.map(({ windowMs }) => windowMs)],
     )) as (string | number)[]
     const [alive, username, role, keyPermissions] = claimant ? reply.splice(0, 4) : []
+    const counted = reply.length > 0 ? limits : []
     return {
       alive: alive === 1,
       username: String(username ?? ''),
       role: role as Role,
       ...(keyPermissions && { keyPermissions: String(keyPermissions) }),
-      counts: limits.map(({ max }, i) => ({ max, used: Number(reply[2 * i]), resetMs: Number(reply[2 * i + 1]) })),
+      counts: counted.map(({ max }, i) => ({ max, used: Number(reply[2 * i]), resetMs: Number(reply[2 * i + 1]) })),
     }
   }
 }

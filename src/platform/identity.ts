@@ -2,11 +2,9 @@
 // token, then session or key in Redis, then the stored role against what the route declares. A route that declares nothing stops the boot.
 import fastifyJwt, { type TokenOrHeader } from '@fastify/jwt'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import { Compile } from 'typebox/compile'
 import {
   API_KEY_PREFIX,
   AUDIENCE,
-  Claims,
   ISSUER,
   type Permission,
   permissions,
@@ -19,6 +17,7 @@ import type { SharedConfig } from './config.ts'
 import { failure } from './errors.ts'
 import type { KeySource } from './keys.ts'
 import { type Count, type LimitName, limitAddress, limitsOf, registerLimits, tightest } from './limits.ts'
+import { claimsAt, wellSpelt } from './tokens.ts'
 
 /** What a route declares: open to all, open to anyone signed in, or one permission. */
 export type Access = 'public' | 'authenticated' | Permission
@@ -62,7 +61,6 @@ const CREDENTIAL_CHARS_MAX = 4096
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/
 /** prefix, user id, key id, 256 bits of secret in base64url */
 export const API_KEY = new RegExp(`^${API_KEY_PREFIX}([0-9a-f]{32})([0-9a-f]{16})([\\w-]{43})$`)
-const claims = Compile(Claims)
 
 /** The access a request's route declares; what no route took is public, so that it is counted and answered 404. */
 const accessOf = (request: FastifyRequest): Access =>
@@ -97,19 +95,19 @@ export async function registerIdentity(app: FastifyInstance, config: SharedConfi
 
   app.addHook('onRequest', async request => {
     if (request.routeOptions.config.unlimited) return
+    const open = accessOf(request) === 'public'
     const named = request.routeOptions.config.limit
-    const claim = accessOf(request) === 'public' ? undefined : await claimOf(request, keys)
-    const claimant = claim?.claimant
-    const limits = claimant
-      ? limitsOf(config, claimant.user_id, 'caller', named)
-      : limitsOf(config, limitAddress(request), 'address', accessOf(request) === 'public' ? named : undefined)
-    if (!claimant && limits.length === 0) {
-      request.admitted = { problem: claim?.problem ?? 'unauthenticated' }
-      return
+    const { claimant, expires, problem = 'unauthenticated' } = open ? {} : await claimOf(request, keys)
+    if (claimant) {
+      const admission = await admit(limitsOf(config, claimant.user_id, 'caller', named), claimant)
+      if (admission.alive) {
+        request.admitted = { count: tightest(admission.counts), caller: callerOf(claimant, admission, expires) }
+        return
+      }
     }
-    const admission = await admit(limits, claimant)
-    const caller = claimant && admission.alive ? callerOf(claimant, admission, claim.expires) : undefined
-    request.admitted = { count: tightest(admission.counts), caller, problem: claim?.problem ?? 'unauthenticated' }
+    const limits = limitsOf(config, limitAddress(request), 'address', open ? named : undefined)
+    const { counts } = limits.length > 0 ? await admit(limits) : { counts: [] }
+    request.admitted = { count: tightest(counts), problem }
   })
 
   await registerLimits(app, request => request.admitted?.count)
@@ -148,16 +146,19 @@ interface Claim {
 
 /** Reads and verifies the credential of a request. Whatever is wrong with it, it is simply no claim. */
 async function claimOf(request: FastifyRequest, keys: KeySource): Promise<Claim> {
-  const [scheme, credential = '', more] = (request.headers.authorization ?? '').split(' ')
+  const [given = '', another] = request.raw.rawHeaders.filter(
+    (_, i, all) => i % 2 === 1 && all[i - 1]?.toLowerCase() === 'authorization',
+  )
+  if (another !== undefined) return {}
+  const [scheme, credential = '', more] = given.split(' ')
   if (scheme?.toLowerCase() !== 'bearer' || more !== undefined || credential.length > CREDENTIAL_CHARS_MAX) return {}
   const [, user_id, id] = API_KEY.exec(credential) ?? []
   if (user_id && id)
     return (await keys.genuine(credential, request.ip)) ? { claimant: { user_id, credential: 'api_key', id } } : {}
-  if (!TOKEN.test(credential)) return {}
+  if (!TOKEN.test(credential) || !wellSpelt(credential)) return {}
   try {
-    const payload = await request.jwtVerify<object>()
-    if (!claims.Check(payload) || payload.exp * 1000 <= Date.now()) return {}
-    return { claimant: { user_id: payload.sub, credential: 'session', id: payload.sid }, expires: payload.exp }
+    const claims = claimsAt(await request.jwtVerify<object>(), Date.now())
+    return claims ? { claimant: { user_id: claims.sub, credential: 'session', id: claims.sid }, expires: claims.exp } : {}
   } catch (error) {
     const { code, statusCode } = error as { code?: string; statusCode?: number }
     if (statusCode === 503) throw error
@@ -166,7 +167,7 @@ async function claimOf(request: FastifyRequest, keys: KeySource): Promise<Claim>
 }
 
 async function publicKeyOf(keys: KeySource, kid: unknown): Promise<string> {
-  const key = typeof kid === 'string' && /^[\w-]{43}$/.test(kid) ? await keys.publicKey(kid) : undefined
+  const key = await keys.publicKey(String(kid))
   if (!key) throw failure('unauthenticated')
   return key
 }
