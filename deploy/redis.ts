@@ -23,8 +23,13 @@ export interface RedisHouse {
 
 export const redisUrl = ({ port, password }: Pick<RedisHouse, 'port' | 'password'>) => `redis://:${password}@127.0.0.1:${port}`
 
-/** The plan of a private Redis. */
+/** The plan of a private Redis. Throws a sentence when the password would not do. */
 export function redisPart({ dir, port, password }: RedisHouse): PartPlan {
+  if (!/^[\w-]{16,}$/.test(password)) {
+    throw new Error(
+      'REDIS_PASSWORD must be 16 or more letters, digits, _ or - (openssl rand -hex 24 makes one), or name a Redis with REDIS_URL.',
+    )
+  }
   return {
     name: 'redis',
     after: [],

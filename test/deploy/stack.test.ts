@@ -60,6 +60,16 @@ t.test('a service that refuses its configuration ends the start with its own sen
   t.same(readdirSync(pidsOf(dir)), [])
 })
 
+t.test('a Redis without a proper password is refused in a sentence', async t => {
+  for (const env of [
+    { NODE_ENV: 'production' },
+    { REDIS_PASSWORD: 'short' },
+    { REDIS_PASSWORD: 'long enough but\nrename-command' },
+  ]) {
+    await t.rejects(startStack({ dir: t.testdir(), parts: ['redis'], env }), { message: /^REDIS_PASSWORD must be 16 or more/ })
+  }
+})
+
 t.test('a second stack in the same folder is refused, one in another folder is not', async t => {
   const order: StackOrder = { dir: t.testdir({ a: {}, b: {} }), parts: ['redis'] }
   const first = await startStack(order)
