@@ -2,7 +2,7 @@
 // them. What is under test here is the edge alone: no service of ours runs.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,8 +50,16 @@ export interface Edge extends Record<Service, Upstream> {
   log(): string
 }
 
+export interface EdgeOptions {
+  values?: Partial<EnvoyValues>
+  /** Auth listens only once the test starts it. */
+  authAway?: true
+  /** Writes the rendered clusters anew, as an operator who adds a line would. */
+  clusters?: (text: string, edge: Record<Service, Upstream>) => string
+}
+
 /** Starts upstreams and Envoy, ready to serve; all of it ends with the test. */
-export async function startEdge(t: Test, values: Partial<EnvoyValues> = {}): Promise<Edge> {
+export async function startEdge(t: Test, { values, authAway, clusters }: EdgeOptions = {}): Promise<Edge> {
   const folder = await mkdtemp(join(tmpdir(), 'edge-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const { privateKey, publicKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519' })
@@ -76,6 +84,8 @@ export async function startEdge(t: Test, values: Partial<EnvoyValues> = {}): Pro
     },
     folder,
   )
+  if (clusters) await writeFile(rendered.clusters, clusters(await readFile(rendered.clusters, 'utf8'), { auth, agent, rag }))
+  if (authAway) await auth.stop()
   const { command, args } = await envoyCommand(rendered)
   const envoy = spawn(command, [...args, '--file-flush-interval-msec', '50'], { stdio: ['ignore', 'pipe', 'pipe'] })
   let written = ''

@@ -26,6 +26,8 @@ export interface Upstream {
   keysRead: number
   /** Goes away, connections cut; `start` brings it back on the same port. */
   stop(): Promise<void>
+  /** Goes away once the requests under way are answered. */
+  leave(): Promise<void>
   start(): Promise<void>
 }
 
@@ -62,11 +64,12 @@ export async function startUpstream(): Promise<Upstream> {
     keys: [],
     keysRead: 0,
     async stop() {
-      if (!server.listening) return
-      const closed = once(server, 'close')
-      server.close()
+      const left = upstream.leave()
       server.closeAllConnections()
-      await closed
+      await left
+    },
+    async leave() {
+      if (server.listening) await once(server.close(), 'close')
     },
     start: async () => {
       await listen(upstream.port)

@@ -1,0 +1,70 @@
+// How long the edge waits: for a client that sends or reads slowly, and for a service that does not answer. Nothing here is shortened.
+import { connect } from 'node:net'
+import t from 'tap'
+import { startEdge } from './edge.ts'
+import { isFailure } from './refusals.ts'
+
+const edge = await startEdge(t)
+const DRIP_EVERY_MS = 250
+
+/** Sends a head, then a drop at a time until the edge has had enough; gives what it said. */
+async function drip(head: string, drop: string): Promise<string> {
+  const socket = connect(edge.port, '127.0.0.1').setEncoding('latin1')
+  let said = ''
+  socket.on('data', chunk => {
+    said += chunk
+  })
+  socket.on('error', () => undefined)
+  socket.write(head)
+  const dripping = setInterval(() => socket.writable && socket.write(drop), DRIP_EVERY_MS)
+  // A reset is an end like another here, so not `once`, which throws on it.
+  await new Promise(resolve => socket.once('close', resolve))
+  clearInterval(dripping)
+  return said
+}
+
+/** What the services do: wait for a whole body, write without end, or never answer. */
+const endless = Promise.withResolvers<void>()
+edge.auth.answer = (request, response) => {
+  if (request.url === '/login') request.once('end', () => response.end())
+}
+edge.rag.answer = () => undefined
+edge.agent.answer = (_request, response) => {
+  response.once('close', endless.resolve)
+  const fill = () => {
+    while (response.write(Buffer.alloc(64 * 1024)));
+    response.once('drain', fill)
+  }
+  fill()
+}
+
+// Side by side, since each takes as long as it would in earnest.
+t.jobs = 5
+const aside = { buffered: true }
+
+t.test('headers that come a drop at a time are cut off', aside, async t => {
+  t.match(await drip('GET /auth/login HTTP/1.1\r\nHost: a\r\n', 'a: b\r\n'), /^HTTP\/1\.1 408 [\s\S]*"code":"timeout"/)
+})
+
+t.test('a body that comes a drop at a time is cut off', aside, async t => {
+  const said = await drip('POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n', 'a')
+  t.match(said, /^HTTP\/1\.1 408 [\s\S]*"code":"timeout"/)
+})
+
+t.test('a reader that does not read is cut off, and the service is told', aside, async t => {
+  const socket = connect(edge.port, '127.0.0.1').pause()
+  t.teardown(() => socket.destroy())
+  socket.write('GET /agent/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n')
+  await endless.promise
+  t.pass()
+})
+
+t.test('a service that does not answer is 504', aside, async t => {
+  isFailure(t, await edge.ask('/rag/openapi.json'), 'deadline')
+})
+
+t.test('a /health that does not come is 503 in the shape of /health, within the time of a probe', aside, async t => {
+  const { status, json } = await edge.ask('/health')
+  t.equal(status, 503)
+  t.match(json, { status: 'degraded', services: { auth: 'down' } })
+})
