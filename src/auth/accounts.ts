@@ -38,6 +38,8 @@ interface Credentials {
   password: string
 }
 
+const USED_UP = 'That invitation is used up or has run out'
+
 export function openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase }: Parts) {
   /** A fresh access token for a session, and all a client keeps of it. */
   async function describe({ user_id, session_id, refresh_token }: OpenSession, user: User, message: string): Promise<Session> {
@@ -47,6 +49,13 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
     return { ...signed, token_type: 'Bearer', refresh_token, session_id, message, user_info }
   }
 
+  /** The role an invitation gives here and now: where registration is closed, and once there is an admin, the one-time token only. */
+  async function invitedAs(invite: string): Promise<Role | null> {
+    const role = await invites.role(invite)
+    if (role === 'admin') return (await users.hasAdmin()) ? null : role
+    return registration === 'closed' ? null : role
+  }
+
   async function endEverything(userId: string) {
     await Promise.all([sessions.endAll(userId), apiKeys.endAll(userId)])
   }
@@ -54,23 +63,19 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
   return {
     /** Makes an account. An invitation is used up only by a registration that succeeds. */
     async register({ username, password, invite }: Credentials & { invite?: string }, visitor: Visitor): Promise<User> {
-      const invited = invite ? await invites.role(invite) : null
+      const invited = invite ? await invitedAs(invite) : null
       if (invite ? !invited : registration !== 'open') {
         await visitor.audit({ action: 'register', outcome: 'denied', detail: invite ? 'invite' : registration })
-        throw failure(
-          'forbidden',
-          invite ? 'That invitation is used up or has run out' : 'Registration is closed here; ask an admin for an invitation',
-        )
+        throw failure('forbidden', invite ? USED_UP : 'Registration is closed here; ask an admin for an invitation')
       }
-      const hash = await passwords.hash(password)
       const role: Role = invited ?? 'user'
-      const user = await users.create(username, hash, role)
+      const user = await users.create(username, await passwords.hash(password), 'user')
       if (invite && !(await invites.use(invite))) {
         await users.remove(user.user_id)
-        throw failure('forbidden', 'That invitation is used up or has run out')
+        throw failure('forbidden', USED_UP)
       }
       await visitor.audit({ action: 'register', outcome: 'allowed', user_id: user.user_id, detail: role })
-      return user
+      return role === 'user' ? user : users.update(user.user_id, { role })
     },
 
     /** Signs in. A wrong password, an absent name and a disabled account are one and the same to the visitor, in answer and in work. */
@@ -87,9 +92,11 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
         throw failure('invalid_credentials')
       }
       await visitor.audit({ action: 'login', outcome: 'allowed', user_id: user.user_id })
+      const renewed = await passwords.renewed(password, user.password)
+      if (renewed) await users.replacePassword(user.user_id, user.password, renewed)
+      const session = await sessions.open(user.user_id, renewed ?? user.password, visitor)
       await attempt.succeeded()
-      if (passwords.outdated(user.password)) await users.setPassword(user.user_id, await passwords.hash(password))
-      return describe(await sessions.open(user.user_id, visitor), user, 'Signed in')
+      return describe(session, user, 'Signed in')
     },
 
     /** Trades a refresh token for its successor. An old one that comes back ends the session it belonged to. */
@@ -122,7 +129,8 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
       }
       const hash = await passwords.hash(change.next)
       await visitor.audit({ action: 'password_change', outcome: 'allowed' })
-      await users.setPassword(userId, hash)
+      if (!(await users.replacePassword(userId, user.password, hash)))
+        throw failure('conflict', 'The password was changed meanwhile; try again with the new one')
       await sessions.endAll(userId, sessionId)
     },
 

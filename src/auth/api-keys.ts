@@ -1,7 +1,7 @@
 // API keys: 256 random bits behind a prefix that says whose they are. Only a keyed hash is kept, and a key dies with its owner.
 import { randomBytes } from 'node:crypto'
 import { API_KEY_PREFIX, type Permission } from '../contracts/claims.ts'
-import { heldKey } from '../platform/admission.ts'
+import { heldKey, userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { API_KEY } from '../platform/identity.ts'
 import { type Redis, script } from '../platform/redis.ts'
@@ -20,8 +20,9 @@ export interface ApiKey {
   last_used_at: string | null
 }
 
-// KEYS: key, index. ARGV: id, hash, name, permissions, created ms, life ms, most keys, key prefix.
+// KEYS: key, index, user. ARGV: id, hash, name, permissions, created ms, life ms, most keys, key prefix.
 const MAKE = `
+if redis.call('HGET', KEYS[3], 'disabled') ~= '0' then return -1 end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   if redis.call('EXISTS', ARGV[8] .. id) == 0 then redis.call('SREM', KEYS[2], id) end
 end
@@ -45,7 +46,7 @@ export function openApiKeys(redis: Redis, mac: Mac) {
   return {
     end,
 
-    /** Makes a key; `key` is shown this once. Throws `conflict` when the user has too many. */
+    /** Makes a key; `key` is shown this once. Throws `conflict` when the user has too many, `unauthenticated` when it was disabled or deleted meanwhile. */
     async make(
       userId: string,
       name: string,
@@ -56,9 +57,9 @@ export function openApiKeys(redis: Redis, mac: Mac) {
       const key = `${API_KEY_PREFIX}${userId}${id}${randomBytes(32).toString('base64url')}`
       const created = Date.now()
       const args = [id, mac.of(key), name, JSON.stringify(permissions), created, days * DAY_MS, KEYS_MAX, keyOf(userId, '')]
-      if ((await make([keyOf(userId, id), indexOf(userId)], args)) !== 1) {
-        throw failure('conflict', `A user has at most ${KEYS_MAX} API keys; delete one first`)
-      }
+      const made = await make([keyOf(userId, id), indexOf(userId), userKey(userId)], args)
+      if (made === -1) throw failure('unauthenticated')
+      if (made !== 1) throw failure('conflict', `A user has at most ${KEYS_MAX} API keys; delete one first`)
       const at = (ms: number) => new Date(ms).toISOString()
       return { id, key, name, permissions, created_at: at(created), expires_at: at(created + days * DAY_MS) }
     },

@@ -19,8 +19,8 @@ export const AuthConfig = Type.Object({
   SESSION_IDLE_HOURS: Type.Number({ exclusiveMinimum: 0, default: 24 * 14 }),
   SESSION_HOURS_MAX: Type.Number({ exclusiveMinimum: 0, default: 24 * 90 }),
   REGISTRATION: Type.Optional(Type.Enum(['open', 'invite', 'closed'])),
-  ADMIN_USERNAME: Type.Optional(Type.String()),
-  ADMIN_PASSWORD: Type.Optional(Type.String()),
+  ADMIN_USERNAME: Type.Optional(Type.String({ minLength: 3, maxLength: 50 })),
+  ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 128 })),
   /** Folder of the sealed audit segments and the head. */
   AUDIT_DIR: Type.String({ default: 'data/audit' }),
 })

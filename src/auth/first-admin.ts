@@ -1,4 +1,5 @@
 // The first admin: named by the configuration, or whoever holds the one-time token printed at the first start. Never whoever comes first.
+import type { Failure } from '../platform/errors.ts'
 import type { AuthConfig } from './config.ts'
 import type { Invites } from './invites.ts'
 import type { Passwords } from './passwords.ts'
@@ -12,12 +13,14 @@ export async function seedAdmin(
   { users, passwords, invites }: { users: Users; passwords: Passwords; invites: Invites },
   print: (line: string) => void,
 ) {
-  if (ADMIN_USERNAME && ADMIN_PASSWORD) {
-    if (await users.byName(ADMIN_USERNAME)) return
-    await users.create(ADMIN_USERNAME, await passwords.hash(ADMIN_PASSWORD), 'admin').catch(error => {
-      if (error.code !== 'conflict') throw error
-    })
-    return
+  if (ADMIN_USERNAME && ADMIN_PASSWORD && !(await users.byName(ADMIN_USERNAME))) {
+    try {
+      await users.create(ADMIN_USERNAME, await passwords.hash(ADMIN_PASSWORD), 'admin')
+    } catch (error) {
+      const { code, message } = error as Failure
+      if (code === 'invalid_request') throw new Error(`ADMIN_USERNAME or ADMIN_PASSWORD cannot be used: ${message}`)
+      if (code !== 'conflict') throw error
+    }
   }
   if (await users.hasAdmin()) return
   const { invite } = await invites.make('admin', TOKEN_MS)

@@ -2,6 +2,7 @@
 // and an address the name has signed in from before is counted on its own.
 import { setTimeout as wait } from 'node:timers/promises'
 import { failure } from '../platform/errors.ts'
+import { exceeded } from '../platform/limits.ts'
 import { type Redis, script } from '../platform/redis.ts'
 import { canonicalName } from './usernames.ts'
 
@@ -62,9 +63,10 @@ export function openGuesses(redis: Redis, perMinute: number) {
       const known = `login:${tag}:known`
       const keys = [known, ...sides.flatMap(side => [`${side}:attempts`, `${side}:failures`])]
       const [side = 0, used = 0, resetMs = 0, lockedMs = 0] = (await attempt(keys, [address, MINUTE_MS])) as number[]
-      const after = (ms: number) => ({ headers: { 'retry-after': Math.max(1, Math.ceil(ms / 1000)) } })
-      if (lockedMs > 0) throw failure('locked', undefined, after(lockedMs))
-      if (perMinute > 0 && used > perMinute) throw failure('rate_limited', undefined, after(resetMs))
+      const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000))
+      if (lockedMs > 0) throw failure('locked', undefined, { headers: { 'retry-after': seconds(lockedMs) } })
+      if (perMinute > 0 && used > perMinute)
+        throw failure('rate_limited', undefined, { headers: exceeded(perMinute, seconds(resetMs)) })
       const failures = `${sides[side]}:failures`
       return {
         async succeeded() {

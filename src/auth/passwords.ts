@@ -14,12 +14,12 @@ const WAITING_MAX = 200
 const common = new Set(dictionary['passwords-common'])
 
 export interface Passwords {
-  /** Refuses the passwords everybody tries first. */
+  /** Hashes a new password; refuses those everybody tries first. */
   hash(password: string): Promise<string>
   /** Compares; without a stored hash it does the same work and says no. */
   matches(password: string, stored: string | undefined): Promise<boolean>
-  /** Was the stored hash made at another cost than today's? */
-  outdated(stored: string): boolean
+  /** The hash of a password that was matched, at today's cost, when the stored one was made at another. */
+  renewed(password: string, stored: string): Promise<string | undefined>
 }
 
 export async function openPasswords(): Promise<Passwords> {
@@ -40,6 +40,6 @@ export async function openPasswords(): Promise<Passwords> {
       const right = await inTurn(() => verify(stored ?? nobody, password))
       return stored !== undefined && right
     },
-    outdated: stored => needsRehash(stored, COST),
+    renewed: async (password, stored) => (needsRehash(stored, COST) ? inTurn(() => hash(password, COST)) : undefined),
   }
 }

@@ -83,5 +83,5 @@ async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
   )
   app.addHook('preClose', auditLog.close)
   const gateway = openGateway({ auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
-  return { config, keyring, users, sessions, apiKeys, passwords, invites, accounts, auditLog, gateway }
+  return { config, registration, keyring, users, sessions, apiKeys, passwords, invites, accounts, auditLog, gateway }
 }

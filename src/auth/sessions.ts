@@ -31,9 +31,11 @@ export interface SessionSeen {
   last_seen_at: string
 }
 
-// KEYS: user, session, index. ARGV: session id, refresh hash, address, agent, idle ms, absolute ms, most sessions, key prefix of sessions.
+// KEYS: user, session, index. ARGV: session id, refresh hash, address, agent, idle ms, absolute ms, most sessions, key prefix of sessions,
+// the stored password hash that was matched.
 const OPEN = `
-if redis.call('HGET', KEYS[1], 'disabled') ~= '0' then return 0 end
+local user = redis.call('HMGET', KEYS[1], 'disabled', 'password')
+if user[1] ~= '0' or user[2] ~= ARGV[9] then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[2], 'created', now, 'seen', time[1], 'refresh', ARGV[2], 'address', ARGV[3], 'agent', ARGV[4], 'until', now + ARGV[6])
@@ -75,7 +77,14 @@ redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 return -1`
 
-export function openSessions(redis: Redis, secrets: string, life: { idleMs: number; absoluteMs: number }) {
+/** Milliseconds: without a refresh, altogether, and for which a predecessor still gets its successor. */
+export interface SessionTimes {
+  idleMs: number
+  absoluteMs: number
+  graceMs?: number
+}
+
+export function openSessions(redis: Redis, secrets: string, { idleMs, absoluteMs, graceMs = GRACE_MS }: SessionTimes) {
   const open = script(redis, 'open_session', OPEN)
   const refreshOnce = script(redis, 'refresh_session', REFRESH_ONCE)
   const stored = openMac(secrets, 'refresh token hash')
@@ -97,8 +106,8 @@ export function openSessions(redis: Redis, secrets: string, life: { idleMs: numb
   return {
     end,
 
-    /** Opens a session; fails when the account has been disabled or deleted meanwhile. */
-    async open(userId: string, client: Client): Promise<OpenSession> {
+    /** Opens a session; fails when the account was disabled or deleted, or its password changed, since `password` (the hash) was matched. */
+    async open(userId: string, password: string, client: Client): Promise<OpenSession> {
       const id = randomBytes(16).toString('hex')
       const secret = randomBytes(32).toString('base64url')
       const args = [
@@ -106,11 +115,13 @@ export function openSessions(redis: Redis, secrets: string, life: { idleMs: numb
         stored.of(secret),
         client.address,
         client.agent.slice(0, AGENT_CHARS_MAX),
-        life.idleMs,
-        life.absoluteMs,
+        idleMs,
+        absoluteMs,
         SESSIONS_MAX,
+        sessionKey(userId, ''),
+        password,
       ]
-      if ((await open(keys(userId, id), [...args, sessionKey(userId, '')])) !== 1) throw failure('invalid_credentials')
+      if ((await open(keys(userId, id), args)) !== 1) throw failure('invalid_credentials')
       return { user_id: userId, session_id: id, refresh_token: token(userId, id, secret) }
     },
 
@@ -121,7 +132,7 @@ export function openSessions(redis: Redis, secrets: string, life: { idleMs: numb
       const presentedHashes = stored.all(secret)
       const next = successor.all(id + secret)
       const nextHashes = next.flatMap(one => stored.all(one))
-      const args = [id, GRACE_MS, life.idleMs, presentedHashes.length, ...presentedHashes, ...nextHashes]
+      const args = [id, graceMs, idleMs, presentedHashes.length, ...presentedHashes, ...nextHashes]
       const step = Number(await refreshOnce(keys(userId, id), args))
       if (step === -1) return { reused: { user_id: userId, session_id: id } }
       const given = next[Math.floor((step - 1) / presentedHashes.length)]

@@ -4,11 +4,11 @@ import type { Role } from '../contracts/claims.ts'
 import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { type Redis, script } from '../platform/redis.ts'
+import { openAdmins } from './admins.ts'
 import { canonicalName, checkName } from './usernames.ts'
 
-/** All account ids, in order, for paging; and the enabled admins, so that the last one stays. */
+/** All account ids, in order, for paging. */
 const ALL = '{users}:all'
-const ADMINS = '{users}:admins'
 const nameKey = (canonical: string) => `username:{${canonical}}`
 
 export interface User {
@@ -21,32 +21,27 @@ export interface User {
 /** With the stored hash, which never leaves this service. */
 export type Account = User & { password: string }
 
-/** Takes an admin off the list unless it is the last one on it. */
-const LEAVE_ADMINS = `
-if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return 1 end
-if redis.call('SCARD', KEYS[1]) == 1 then return 0 end
-return redis.call('SREM', KEYS[1], ARGV[1])`
-
 /** Deletes a name if it is still this account's. */
 const FREE_NAME = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
 
 /** Changes fields of an account that is still there. */
 const CHANGE = `if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], unpack(ARGV)) return 1`
 
+/** Replaces the password hash if it is still the one given. */
+const REPLACE_PASSWORD = `
+if redis.call('HGET', KEYS[1], 'password') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'password', ARGV[2])
+return 1`
+
 export function openUsers(redis: Redis) {
-  const leaveAdmins = script(redis, 'leave_admins', LEAVE_ADMINS)
+  const admins = openAdmins(redis)
   const freeName = script(redis, 'free_name', FREE_NAME)
   const change = script(redis, 'change_user', CHANGE)
+  const replacePassword = script(redis, 'replace_password', REPLACE_PASSWORD)
 
   async function get(userId: string): Promise<Account | undefined> {
     const stored = await redis.hgetall(userKey(userId))
     return stored.username === undefined ? undefined : account(userId, stored)
-  }
-
-  async function refuseLastAdmin(userId: string) {
-    if ((await leaveAdmins([ADMINS], [userId])) === 0) {
-      throw failure('conflict', 'This is the last admin; make another user an admin first')
-    }
   }
 
   return {
@@ -69,35 +64,40 @@ export function openUsers(redis: Redis) {
         await Promise.all([redis.del(userKey(userId)), redis.zrem(ALL, userId)])
         throw failure('conflict', 'That username is taken')
       }
-      if (role === 'admin') await redis.sadd(ADMINS, userId)
+      if (role === 'admin') await admins.join(userId)
       return publicPart(account(userId, { ...made, created: String(made.created) }))
     },
 
-    async setPassword(userId: string, password: string) {
-      await change([userKey(userId)], ['password', password])
+    /** Both are hashes. False when `before` is no longer the stored one: somebody else was first. */
+    async replacePassword(userId: string, before: string, after: string): Promise<boolean> {
+      return (await replacePassword([userKey(userId)], [before, after])) === 1
     },
 
     /** Role and disabled decide at the very next request. The order keeps the list of admins no longer than the truth. */
-    async update(userId: string, changes: { role?: Role; disabled?: boolean }): Promise<User> {
-      const before = await get(userId)
-      if (!before) throw failure('not_found')
-      const after = { ...before, ...changes }
-      const staysAdmin = after.role === 'admin' && !after.disabled
-      if (!staysAdmin) await refuseLastAdmin(userId)
-      if (!(await change([userKey(userId)], ['role', after.role, 'disabled', after.disabled ? '1' : '0'])))
-        throw failure('not_found')
-      if (staysAdmin) await redis.sadd(ADMINS, userId)
-      return publicPart(after)
+    update(userId: string, changes: { role?: Role; disabled?: boolean }): Promise<User> {
+      return admins.alone(async () => {
+        const before = await get(userId)
+        if (!before) throw failure('not_found')
+        const after = { ...before, ...changes }
+        const staysAdmin = after.role === 'admin' && !after.disabled
+        if (!staysAdmin) await admins.leave(userId)
+        if (!(await change([userKey(userId)], ['role', after.role, 'disabled', after.disabled ? '1' : '0'])))
+          throw failure('not_found')
+        if (staysAdmin) await admins.join(userId)
+        return publicPart(after)
+      })
     },
 
     /** Forgets the account. Its sessions and keys must have been ended before. */
-    async remove(userId: string) {
-      const stored = await get(userId)
-      if (!stored) throw failure('not_found')
-      await refuseLastAdmin(userId)
-      await freeName([nameKey(canonicalName(stored.username))], [userId])
-      await redis.del(userKey(userId))
-      await redis.zrem(ALL, userId)
+    remove(userId: string): Promise<void> {
+      return admins.alone(async () => {
+        const stored = await get(userId)
+        if (!stored) throw failure('not_found')
+        await admins.leave(userId)
+        await freeName([nameKey(canonicalName(stored.username))], [userId])
+        await redis.del(userKey(userId))
+        await redis.zrem(ALL, userId)
+      })
     },
 
     /** Accounts in id order, after `cursor`. */
@@ -108,7 +108,7 @@ export function openUsers(redis: Redis) {
       return { users, next_cursor: ids.length > limit ? (ids[limit - 1] ?? null) : null }
     },
 
-    hasAdmin: async () => (await redis.scard(ADMINS)) > 0,
+    hasAdmin: admins.any,
   }
 }
 export type Users = ReturnType<typeof openUsers>

@@ -51,6 +51,11 @@ export function tightest(counts: Count[]): Count | undefined {
   return counts.toSorted((a, b) => rank(a) - rank(b))[0]
 }
 
+/** The headers of a 429 for a limit that is counted elsewhere. `reset` in seconds. */
+export function exceeded(max: number, reset: number) {
+  return { 'retry-after': reset, 'ratelimit-limit': max, 'ratelimit-remaining': 0, 'ratelimit-reset': reset }
+}
+
 /** Registers the limiter; `countOf` gives the binding count of a request, or nothing where no limit applies. */
 export async function registerLimits(app: FastifyInstance, countOf: (request: FastifyRequest) => Count | undefined) {
   await app.register(rateLimit, {

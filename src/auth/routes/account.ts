@@ -4,7 +4,7 @@ import { failure, failureBody } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { Credentials, Invalid, Me, PasswordChange, Refresh, Registered, Registration, Session, Valid } from '../schemas.ts'
-import { visitorOf } from './visitor.ts'
+import { signedIn, visitorOf } from './visitor.ts'
 
 export async function accountRoutes(app: Routes, { accounts, sessions }: House) {
   app.post(
@@ -30,8 +30,7 @@ export async function accountRoutes(app: Routes, { accounts, sessions }: House) 
     '/logout',
     { config: { access: 'authenticated' }, schema: { response: { 204: Type.Null() } } },
     async (request, reply) => {
-      const { user_id, session_id } = request.caller
-      if (!session_id) throw failure('forbidden', 'An API key has no session to end; delete the key instead')
+      const { user_id, session_id } = signedIn(request)
       await sessions.end(user_id, session_id)
       await app.audit(request, { action: 'logout', outcome: 'allowed', target: session_id })
       return reply.code(204).send(null)
@@ -56,9 +55,8 @@ export async function accountRoutes(app: Routes, { accounts, sessions }: House) 
     '/me/password',
     { config: { access: 'authenticated' }, schema: { body: PasswordChange, response: { 204: Type.Null() } } },
     async (request, reply) => {
-      const { user_id, session_id } = request.caller
+      const { user_id, session_id } = signedIn(request)
       const { current_password: current, new_password: next } = request.body
-      if (!session_id) throw failure('forbidden', 'An API key cannot change the password; sign in with it')
       await accounts.changePassword(user_id, session_id, { current, next }, visitorOf(request))
       return reply.code(204).send(null)
     },

@@ -5,19 +5,22 @@ import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { ApiKeyId, ApiKeyList, MadeApiKey, NewApiKey } from '../schemas.ts'
+import { signedIn } from './visitor.ts'
 
 export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {
   app.post(
     '/api-keys',
     { config: { access: 'authenticated' }, schema: { body: NewApiKey, response: { 201: MadeApiKey } } },
     async (request, reply) => {
+      const { user_id } = signedIn(request)
       const { name, permissions, expires_in_days } = request.body
-      const { caller } = request
       const bound: readonly string[] = roles.service_account
-      const beyond = permissions.filter(permission => !caller.permissions.includes(permission) || !bound.includes(permission))
+      const beyond = permissions.filter(
+        permission => !request.caller.permissions.includes(permission) || !bound.includes(permission),
+      )
       if (beyond.length > 0) throw failure('forbidden', `A key of yours cannot have ${beyond.join(', ')}`)
       await app.audit(request, { action: 'api_key_make', outcome: 'allowed', detail: permissions.join(' ') })
-      return reply.code(201).send(await apiKeys.make(caller.user_id, name, permissions, expires_in_days))
+      return reply.code(201).send(await apiKeys.make(user_id, name, permissions, expires_in_days))
     },
   )
 
@@ -34,7 +37,7 @@ export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {
     { config: { access: 'authenticated' }, schema: { params: ApiKeyId, response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { id } = request.params
-      if (!(await apiKeys.end(request.caller.user_id, id))) throw failure('not_found')
+      if (!(await apiKeys.end(signedIn(request).user_id, id))) throw failure('not_found')
       await app.audit(request, { action: 'api_key_delete', outcome: 'allowed', target: id })
       return reply.code(204).send(null)
     },

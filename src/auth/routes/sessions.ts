@@ -4,6 +4,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { Id, SessionList } from '../schemas.ts'
+import { signedIn } from './visitor.ts'
 
 export async function sessionRoutes(app: Routes, { sessions }: House) {
   app.get(
@@ -20,7 +21,7 @@ export async function sessionRoutes(app: Routes, { sessions }: House) {
     { config: { access: 'authenticated' }, schema: { params: Id, response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { id } = request.params
-      if (!(await sessions.end(request.caller.user_id, id))) throw failure('not_found')
+      if (!(await sessions.end(signedIn(request).user_id, id))) throw failure('not_found')
       await app.audit(request, { action: 'session_end', outcome: 'allowed', target: id })
       return reply.code(204).send(null)
     },
@@ -30,7 +31,7 @@ export async function sessionRoutes(app: Routes, { sessions }: House) {
     '/sessions',
     { config: { access: 'authenticated' }, schema: { response: { 204: Type.Null() } } },
     async (request, reply) => {
-      await sessions.endAll(request.caller.user_id)
+      await sessions.endAll(signedIn(request).user_id)
       await app.audit(request, { action: 'session_end', outcome: 'allowed', detail: 'all' })
       return reply.code(204).send(null)
     },

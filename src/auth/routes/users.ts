@@ -7,7 +7,7 @@ import { Id, Invite, Page, User, UserChange, UserList } from '../schemas.ts'
 import { publicPart } from '../users.ts'
 import { visitorOf } from './visitor.ts'
 
-export async function userRoutes(app: Routes, { accounts, users, invites }: House) {
+export async function userRoutes(app: Routes, { accounts, users, invites, registration }: House) {
   const manage = { access: 'manage:users' } as const
 
   app.get('/users', { config: manage, schema: { querystring: Page, response: { 200: UserList } } }, ({ query }) =>
@@ -30,6 +30,8 @@ export async function userRoutes(app: Routes, { accounts, users, invites }: Hous
   })
 
   app.post('/invites', { config: manage, schema: { response: { 201: Invite } } }, async (request, reply) => {
+    if (registration === 'closed')
+      throw failure('conflict', 'Registration is closed here; with REGISTRATION=invite an invitation can be used')
     await app.audit(request, { action: 'invite', outcome: 'allowed' })
     return reply.code(201).send(await invites.make('user'))
   })
