@@ -77,7 +77,11 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
 /** Everything a service wears, in order. */
 async function dress(app: App, { name, config, keys, plugin }: Service) {
   await registerRedis(app, config)
-  // A preflight carries no credential, so it is answered before anyone asks for one.
+  // A preflight carries no credential, so it is answered before anyone asks for one; OPTIONS is taken for nothing else.
+  app.addHook('onRequest', async ({ method, headers }) => {
+    if (method === 'OPTIONS' && !(headers.origin && headers['access-control-request-method']))
+      throw failure('invalid_request', 'OPTIONS is a preflight here: it names Origin and Access-Control-Request-Method')
+  })
   await app.register(cors, {
     origin: listed(config.CORS_ORIGINS),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
