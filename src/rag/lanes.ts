@@ -10,6 +10,8 @@ import { retold } from './workers/told.ts'
 
 /** Questions that may wait for the query lane or the search lane. */
 const QUESTIONS_WAITING_MAX = 256
+/** Batches of documents that may wait to be embedded, or changes to be written; far more than the ingest queue hands over at once. */
+const BATCHES_WAITING_MAX = 1024
 /** Longest wait for what is under way when closing, in milliseconds. */
 const CLOSE_MS_MAX = 8000
 
@@ -27,9 +29,9 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
   const model = describeModel(name)
   if (chunkTokens > model.window)
     throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
-  const setting = { modelsDir, model, chunkTokens, chunkOverlap, fingerprint: fingerprint(model) }
+  const setting = { modelsDir, model, chunkTokens, chunkOverlap, fingerprint: fingerprint(model), dimensions: model.dimensions }
   const pools: Piscina[] = []
-  const lane = (file: string, threads: number, maxQueue = Number.POSITIVE_INFINITY) => {
+  const lane = (file: string, threads: number, maxQueue: number) => {
     const pool = new Piscina({
       filename: new URL(file, import.meta.url).href,
       minThreads: threads,
@@ -42,9 +44,9 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
     pools.push(pool)
     return <Result>(work: string, task: unknown): Promise<Result> => pool.run(task, { name: work }).catch(retold)
   }
-  const documents = lane('embed.ts', embedThreads)
+  const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX)
   const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX)
-  const writer = lane('workers/writer.ts', 1)
+  const writer = lane('workers/writer.ts', 1, BATCHES_WAITING_MAX)
   const searcher = lane('workers/searcher.ts', 1, QUESTIONS_WAITING_MAX)
 
   let ready = false
@@ -67,7 +69,7 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
     if (tending.has(dir)) return
     tending.add(dir)
     const step = async (): Promise<void> => {
-      if (!closed && (await searcher<boolean>('step', { dir, dimensions: model.dimensions }))) await step()
+      if (!closed && (await searcher<boolean>('step', { dir }))) await step()
     }
     step()
       .catch(() => undefined)
@@ -90,10 +92,7 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
       appended: (dir: string, document: string, version: string) => writer<number>('appended', { dir, document, version }),
       append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) =>
         writer<void>('append', { dir, document, version, passages, vectors }),
-      async publish(dir: string, document: string, version: string) {
-        await writer<void>('publish', { dir, document, version })
-        tend(dir)
-      },
+      publish: (dir: string, document: string, version: string) => writer<void>('publish', { dir, document, version }),
       remove: (dir: string, document: string) => writer<{ passages: number }>('remove', { dir, document }),
       sweep: (dir: string, keep: { document_id: string; version: string }[]) => writer<number>('sweep', { dir, keep }),
       /** Lets go of a collection's file, so that its folder can be removed. */
@@ -102,8 +101,11 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
       },
     },
 
-    legs: (request: LegsRequest) => searcher<Legs>('legs', request),
-    size: (dir: string) => searcher<{ position: number; published: number; graph: number; flat: number }>('size', { dir }),
-    tend,
+    /** Candidates of both legs in one collection, as of one moment; see search.ts. */
+    async legs(request: LegsRequest): Promise<Legs> {
+      const legs = await searcher<Legs>('legs', request)
+      if (legs.behind) tend(request.dir)
+      return legs
+    },
   }
 }

@@ -1,7 +1,8 @@
 // The full-text leg: which terms a passage is indexed under, and what a question asks the index for. Query syntax never reaches the
 // engine: a question is terms, each quoted. Term statistics are those of the one collection that is asked.
 import { stopwordsOf, terms } from '../answering/terms.ts'
-import type { CollectionFile } from './store/collection.ts'
+import type { Scored } from './rows.ts'
+import type { Passages } from './store/passages.ts'
 
 /** Terms of a question that are looked for; a longer question is cut. */
 const TERMS_MAX = 64
@@ -23,12 +24,7 @@ export function questionTerms(question: string): string[] {
 }
 
 /** Passages holding a term of the question, best first. `score` is the share of the most BM25 could give these terms: 0 to 1. */
-export function lexicalLeg(
-  file: CollectionFile,
-  question: string,
-  limit: number,
-  documents?: string[],
-): { id: number; score: number }[] {
+export function lexicalLeg(file: Passages, question: string, limit: number, documents?: string[]): Scored[] {
   const wanted = questionTerms(question)
   if (wanted.length === 0) return []
   const { published } = file.state()

@@ -1,10 +1,11 @@
 // Both legs, fused. Scores have fixed bounds (a cosine, and BM25 as a share of the most it could be), so they compare between questions
 // and collections and `min_score` means something; the vector leg weighs less the less the model knows the question's words.
 import type { SearchMode } from '../contracts/search.ts'
+import { failure } from '../platform/errors.ts'
 import type { QueryVector } from './embed.ts'
 import type { Lanes } from './lanes.ts'
-import type { StoredPassage } from './store/collection.ts'
-import type { Scored } from './vectors.ts'
+import type { Scored } from './rows.ts'
+import type { StoredPassage } from './store/passages.ts'
 import type { Legs } from './workers/searcher.ts'
 
 /** Candidates of each leg; more are taken when more are asked for. */
@@ -25,6 +26,7 @@ export interface SearchOrder {
   documents?: string[]
   /** The best passage of each document. */
   group_by?: 'document'
+  signal?: AbortSignal
 }
 export interface Leg {
   rank: number
@@ -44,11 +46,12 @@ export interface Hit {
   legs: { lexical?: Leg; vector?: Leg }
 }
 
-/** The best passages of these collections, best first; never padded with guesses. Near-duplicates are one hit. */
+/** The best passages of these collections, best first; never padded with guesses. Near-duplicates are one hit. Throws `cancelled`. */
 export async function search(lanes: Pick<Lanes, 'embedQuery' | 'legs'>, order: SearchOrder): Promise<Hit[]> {
   const { query, mode, top_k, collections, min_score = 0, documents } = order
   if (documents?.length === 0 || collections.length === 0) return []
   const asked = mode === 'lexical' ? undefined : await lanes.embedQuery(query)
+  if (order.signal?.aborted) throw failure('cancelled')
   const weight = weightOf(mode, asked)
   const limit = Math.max(CANDIDATES, 2 * top_k)
   const perCollection = collections.map(async ({ id, dir }) => {

@@ -1,98 +1,152 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
-import { openCollection } from '../../src/rag/store/collection.ts'
-import { openVectors, scan } from '../../src/rag/vectors.ts'
+import { type CollectionFile, openCollection } from '../../src/rag/store/collection.ts'
+import { openVectors, type Vectors } from '../../src/rag/vectors.ts'
 
 const DIMENSIONS = 32
-const COUNT = 1500
+const DOCUMENTS = 30
+const PASSAGES = 50
+const COUNT = DOCUMENTS * PASSAGES
 /** Small, so that a graph is made of few vectors. */
 const EXACT_MAX = 500
+const queries = Array.from({ length: 50 }, (_, i) => unit(9000 + i))
 
-t.test('the graph finds what an exact scan finds, and follows additions and removals', async t => {
+t.test('the graph finds what comparing every vector finds, and follows additions and removals', async t => {
   const { file, vectors, all } = filled(t)
-  const queries = Array.from({ length: 50 }, (_, i) => unit(9000 + i))
-  for (const query of queries) t.same(vectors.search(query, 10), scan(query, all, 10))
-  while (vectors.step(DIMENSIONS)) {}
-  t.match(vectors.size(), { graph: COUNT, flat: 0 })
-  t.ok(recall(vectors, all, queries) > 0.97)
+  for (const query of queries) t.same(idsOf(vectors.search(query, 10)), exact(query, all, 10))
+  t.ok(vectors.behind())
+  while (vectors.step()) {}
+  t.notOk(vectors.behind())
+  t.match(vectors.size(), { graph: COUNT, rows: 0 })
+  t.ok(recall(vectors, all) > 0.97)
 
-  file.remove('d0')
-  all.delete(1)
-  t.notOk(
-    vectors.search(unit(0), 10).some(({ id }) => id === 1),
-    'removed',
-  )
-  const added = add(file, 'late', 77_777)
-  all.set(added, unit(77_777))
-  t.match(vectors.search(unit(77_777), 1), [{ id: added }], 'added')
-  t.ok(recall(vectors, all, queries) > 0.97)
+  const [gone = 0] = add(file, all, 'one', [unit(77_777)])
+  t.match(vectors.search(unit(77_777), 1), [{ id: gone }], 'added')
+  while (vectors.step()) {}
+  file.remove('one')
+  all.delete(gone)
+  t.notOk(idsOf(vectors.search(unit(77_777), 10)).includes(gone), 'removed')
+  t.ok(recall(vectors, all) > 0.97)
 })
 
-t.test(
-  'a saved graph is loaded and its tail replayed; one that is damaged, older than its header or of another model is made anew',
-  async t => {
-    const { dir, file, vectors, all } = filled(t)
-    while (vectors.step(DIMENSIONS)) {}
-    const path = join(dir, 'vectors.hnsw')
-    t.ok(existsSync(path) && existsSync(join(dir, 'vectors.json')))
-    const added = add(file, 'late', 77_777)
-    all.set(added, unit(77_777))
+t.test('when a fifth of the graph is gone it is made anew, without what was removed', async t => {
+  const { file, vectors, all } = filled(t)
+  while (vectors.step()) {}
+  for (let i = 0; i < DOCUMENTS / 3; i++) removeFrom(all, file, `d${i}`)
+  for (const query of queries) t.same(idsOf(vectors.search(query, 10)), exact(query, all, 10))
+  t.match(vectors.size(), { graph: 0, rows: all.size })
+  while (vectors.step()) {}
+  t.match(vectors.size(), { graph: all.size, rows: 0 })
+})
 
-    const reopened = openVectors(file, dir, 'm', EXACT_MAX)
-    t.match(reopened.search(unit(77_777), 1), [{ id: added }])
-    t.match(reopened.size(), { graph: COUNT, flat: 1 }, 'only the tail was read again')
-
-    const whole = readFileSync(path)
-    const damages: [string, () => void][] = [
-      [
-        'a sector of zeros',
-        () => writeFileSync(path, Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(512), whole.subarray(4608)])),
-      ],
-      ['cut short', () => writeFileSync(path, whole.subarray(0, whole.length >> 1))],
-      ['no header', () => rmSync(join(dir, 'vectors.json'))],
-    ]
-    for (const [kind, damage] of damages) {
-      damage()
-      const anew = openVectors(file, dir, 'm', EXACT_MAX)
-      t.same(anew.search(unit(3), 10), scan(unit(3), all, 10), kind)
-      t.match(anew.size(), { graph: 0, flat: COUNT + 1 }, kind)
-    }
-    writeFileSync(path, whole)
-    t.match(filledSize(openVectors(file, dir, 'another model', EXACT_MAX)), { graph: 0 })
-  },
-)
-
-function filledSize(vectors: ReturnType<typeof openVectors>) {
+t.test('an index further behind than removals are remembered starts anew', async t => {
+  const { file, vectors, all } = filled(t, 100)
   vectors.search(unit(1), 1)
-  return vectors.size()
+  for (let i = 0; i < 5; i++) removeFrom(all, file, `d${i}`)
+  for (const query of queries) t.same(idsOf(vectors.search(query, 10)), exact(query, all, 10))
+  t.match(vectors.size(), { rows: all.size })
+})
+
+t.test('a saved graph is loaded and what came after it is read from the file', async t => {
+  const { dir, file, vectors, all } = filled(t)
+  while (vectors.step()) {}
+  const [added] = add(file, all, 'late', [unit(77_777)])
+  const reopened = open(file, dir)
+  t.match(reopened.search(unit(77_777), 1), [{ id: added }])
+  t.match(reopened.size(), { graph: COUNT, rows: 1 })
+  t.ok(recall(reopened, all) > 0.97)
+})
+
+t.test('a graph that is damaged, without its header, ahead of its file or of another model is not used', async t => {
+  const { dir, file, vectors, all } = filled(t)
+  while (vectors.step()) {}
+  const [body, header] = [join(dir, 'vectors.hnsw'), join(dir, 'vectors.json')]
+  const [whole, told] = [readFileSync(body), readFileSync(header, 'utf8')]
+  const damages: [string, () => void][] = [
+    ['a sector of zeros', () => writeFileSync(body, zeroed(whole))],
+    ['cut short', () => writeFileSync(body, whole.subarray(0, whole.length >> 1))],
+    ['no body', () => rmSync(body)],
+    ['no header', () => rmSync(header)],
+    ['ahead of its file', () => writeFileSync(header, told.replace(/"position":\d+/, '"position":9999'))],
+    ['another model', () => writeFileSync(header, told.replace('"model":"m"', '"model":"n"'))],
+  ]
+  for (const [kind, damage] of damages) {
+    writeFileSync(body, whole)
+    writeFileSync(header, told)
+    damage()
+    const anew = open(file, dir)
+    t.same(idsOf(anew.search(unit(3), 10)), exact(unit(3), all, 10), kind)
+    t.match(anew.size(), { graph: 0, rows: COUNT }, kind)
+  }
+})
+
+t.test('the vector of a removed passage is in no file, and no half-written graph survives', async t => {
+  const { dir, file, vectors, all } = filled(t)
+  add(file, all, 'secret', [unit(77_777)])
+  while (vectors.step()) {}
+  writeFileSync(join(dir, 'vectors.hnsw.new'), bytesOf(unit(77_777)))
+  const holders = () => readdirSync(dir).filter(name => readFileSync(join(dir, name)).includes(bytesOf(unit(77_777))))
+  t.ok(holders().includes('vectors.hnsw'))
+  removeFrom(all, file, 'secret')
+  t.same(holders(), [])
+  while (vectors.step()) {}
+  t.notOk(existsSync(join(dir, 'vectors.hnsw')), 'a graph that still holds it is not saved')
+})
+
+function open(file: CollectionFile, dir: string) {
+  return openVectors(file, { dir, model: 'm', dimensions: DIMENSIONS, exactMax: EXACT_MAX })
 }
 
-function filled(t: Test) {
+function filled(t: Test, removalsMax?: number) {
   const dir = mkdtempSync(join(tmpdir(), 'vectors-'))
-  const file = openCollection(dir, 'm')
+  const file = openCollection(dir, 'm', removalsMax)
   t.teardown(() => {
     file.close()
     rmSync(dir, { recursive: true, force: true })
   })
   const all = new Map<number, Float32Array>()
-  for (let i = 0; i < COUNT; i++) all.set(add(file, `d${i}`, i), unit(i))
-  return { dir, file, all, vectors: openVectors(file, dir, 'm', EXACT_MAX) }
+  for (let i = 0; i < DOCUMENTS; i++) {
+    const vectors = Array.from({ length: PASSAGES }, (_, j) => unit(i * PASSAGES + j))
+    add(file, all, `d${i}`, vectors)
+  }
+  return { dir, file, all, vectors: open(file, dir) }
 }
 
-/** Adds one passage and gives the id it was stored under. */
-function add(file: ReturnType<typeof openCollection>, document: string, seed: number): number {
-  file.append(document, 'v', [{ start_byte: 0, end_byte: 1, content: 'x' }], unit(seed))
+/** Adds one passage per vector and gives the ids they were stored under. */
+function add(file: CollectionFile, all: Map<number, Float32Array>, document: string, vectors: Float32Array[]): number[] {
+  const passages = vectors.map((_, i) => ({ start_byte: i, end_byte: i + 1, content: 'x' }))
+  file.append(document, 'v', passages, Float32Array.from(vectors.flatMap(vector => [...vector])))
   file.publish(document, 'v')
-  return file.vectorsOf([document])[0]?.id ?? 0
+  const ids = idsOf(file.vectorsOf([document]))
+  for (const [i, id] of ids.entries()) all.set(id, vectors[i] as Float32Array)
+  return ids
 }
 
-function recall(vectors: ReturnType<typeof openVectors>, all: Map<number, Float32Array>, queries: Float32Array[]): number {
+function removeFrom(all: Map<number, Float32Array>, file: CollectionFile, document: string) {
+  for (const id of idsOf(file.vectorsOf([document]))) all.delete(id)
+  file.remove(document)
+}
+
+function idsOf(rows: { id: number }[]) {
+  return rows.map(({ id }) => id)
+}
+const bytesOf = (vector: Float32Array) => Buffer.from(vector.buffer)
+const zeroed = (whole: Buffer) => Buffer.from(whole).fill(0, 4096, 4608)
+
+/** Every vector compared, one by one. */
+function exact(query: Float32Array, all: Map<number, Float32Array>, limit: number): number[] {
+  const cosine = (vector: Float32Array) => vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0)
+  const scored = [...all].map(([id, vector]) => ({ id, score: cosine(vector) }))
+  return idsOf(scored.toSorted((a, b) => b.score - a.score)).slice(0, limit)
+}
+
+function recall(vectors: Vectors, all: Map<number, Float32Array>): number {
   const shares = queries.map(query => {
-    const exact = new Set(scan(query, all, 10).map(({ id }) => id))
-    return vectors.search(query, 10).filter(({ id }) => exact.has(id)).length / 10
+    const right = new Set(exact(query, all, 10))
+    return idsOf(vectors.search(query, 10)).filter(id => right.has(id)).length / 10
   })
   return shares.reduce((sum, one) => sum + one, 0) / shares.length
 }

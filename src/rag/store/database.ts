@@ -1,5 +1,6 @@
 // A typed door onto one SQLite file: prepared statements kept by their text, rows as the caller describes them, and a full disk
 // said as the failure it is. Everything is synchronous, so transactions stay tiny.
+import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { failure } from '../../platform/errors.ts'
 
@@ -28,6 +29,21 @@ export function openDatabase(file: string, schemas: readonly string[]): Database
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = ${BUSY_MS_MAX}`,
   )
   handle.exec('PRAGMA secure_delete = ON')
+  upgrade(handle, file, schemas)
+  return doorTo(handle)
+}
+
+/** Opens `file` for reading alone, which waits for no writer; nothing when it is not there or not of schema `version` yet. */
+export function openReadOnly(file: string, version: number): Database | undefined {
+  if (!existsSync(file)) return undefined
+  const handle = new DatabaseSync(file, { readOnly: true })
+  handle.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`)
+  if (versionOf(handle) === version) return doorTo(handle)
+  handle.close()
+  return undefined
+}
+
+function doorTo(handle: DatabaseSync): Database {
   const statements = new Map<string, StatementSync>()
   const statement = (sql: string) => {
     const known = statements.get(sql) ?? handle.prepare(sql)
@@ -35,7 +51,7 @@ export function openDatabase(file: string, schemas: readonly string[]): Database
     return known
   }
 
-  const database: Database = {
+  return {
     one: <Row>(sql: string, values: Values = {}) => statement(sql).get(values) as Row | undefined,
     all: <Row>(sql: string, values: Values = {}) => statement(sql).all(values) as Row[],
     run: (sql, values = {}) => roomy(() => Number(statement(sql).run(values).changes)),
@@ -52,17 +68,19 @@ export function openDatabase(file: string, schemas: readonly string[]): Database
     },
     close: () => handle.close(),
   }
-  upgrade(handle, file, schemas)
-  return database
+}
+
+function versionOf(handle: DatabaseSync): number {
+  return (handle.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
 }
 
 function upgrade(handle: DatabaseSync, file: string, schemas: readonly string[]) {
-  const { user_version } = handle.prepare('PRAGMA user_version').get() as { user_version: number }
-  if (user_version > schemas.length) {
-    throw new Error(`${file} was written by a newer version of this program (schema ${user_version}); start that one`)
+  const written = versionOf(handle)
+  if (written > schemas.length) {
+    throw new Error(`${file} was written by a newer version of this program (schema ${written}); start that one`)
   }
   for (const [version, schema] of schemas.entries()) {
-    if (version < user_version) continue
+    if (version < written) continue
     handle.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${version + 1}; COMMIT`)
   }
 }

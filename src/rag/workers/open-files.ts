@@ -1,29 +1,44 @@
-// The collection files a worker thread has open: the least recently used one is closed when there are too many.
-import { type CollectionFile, openCollection } from '../store/collection.ts'
+// What a worker thread keeps open, one for each collection folder: the least recently used is closed when there are too many, or when
+// together they take too much memory.
 
 const OPEN_MAX = 64
 
-/** Gives the open file of a folder; `extra` is made beside it and forgotten with it. */
-export function openFiles<Extra>(model: string, extra: (file: CollectionFile, dir: string) => Extra) {
-  const open = new Map<string, { file: CollectionFile; extra: Extra }>()
+interface Held {
+  close(): void
+}
+
+/** `open` gives what is kept for a folder, or nothing; `bytesOf` what that takes in memory, of which there shall be `bytesMax` at most. */
+export function openFiles<Kept extends Held | undefined>(
+  open: (dir: string) => Kept,
+  bytesOf: (kept: NonNullable<Kept>) => number = () => 0,
+  bytesMax = Number.POSITIVE_INFINITY,
+) {
+  /** In the order of their last use. */
+  const kept = new Map<string, NonNullable<Kept>>()
 
   function close(dir: string) {
-    open.get(dir)?.file.close()
-    open.delete(dir)
+    kept.get(dir)?.close()
+    kept.delete(dir)
   }
+
+  function makeRoom() {
+    let bytes = kept.values().reduce((sum, one) => sum + bytesOf(one), 0)
+    for (const [dir, one] of kept) {
+      if (kept.size < OPEN_MAX && bytes <= bytesMax) return
+      bytes -= bytesOf(one)
+      close(dir)
+    }
+  }
+
   return {
     close,
-    of(dir: string) {
-      const known = open.get(dir)
-      if (known) open.delete(dir)
-      else if (open.size >= OPEN_MAX) close(open.keys().next().value ?? '')
-      let held = known
-      if (!held) {
-        const file = openCollection(dir, model)
-        held = { file, extra: extra(file, dir) }
-      }
-      open.set(dir, held)
-      return held
+    of(dir: string): Kept {
+      const known = kept.get(dir)
+      kept.delete(dir)
+      makeRoom()
+      const found = known ?? open(dir)
+      if (found) kept.set(dir, found)
+      return found
     },
   }
 }

@@ -1,0 +1,108 @@
+// What search reads of a collection's file: only what is published, and how that changed since a position, so that an index kept in
+// memory can follow. Nothing here writes.
+import type { Database } from './database.ts'
+
+/** A passage as search hands it on. */
+export interface StoredPassage {
+  id: number
+  document: string
+  version: string
+  ordinal: number
+  start_byte: number
+  end_byte: number
+  content: string
+  page: number | null
+  heading: string | null
+}
+export interface StoredVector {
+  id: number
+  /** Position it was published at. */
+  published: number
+  vector: Uint8Array
+}
+/** How often what is visible has changed, and how many passages are visible. */
+export interface State {
+  position: number
+  published: number
+}
+
+export type Passages = ReturnType<typeof passagesOf>
+
+export function passagesOf({ one, all, run }: Database) {
+  let isSnapshot = false
+  return {
+    /** What `work` reads, it reads as of one moment, whatever is published meanwhile. One inside another is the same moment. */
+    snapshot<Result>(work: () => Result): Result {
+      if (isSnapshot) return work()
+      run('BEGIN')
+      isSnapshot = true
+      try {
+        return work()
+      } finally {
+        isSnapshot = false
+        run('COMMIT')
+      }
+    },
+
+    state: (): State => one<State>('SELECT position, published FROM state') ?? { position: 0, published: 0 },
+
+    /** Best first. `match` is a full-text expression; `score` is BM25 as the engine gives it, turned so that higher is better. */
+    match: (match: string, limit: number, documents?: string[]): { id: number; score: number }[] =>
+      documents
+        ? all(
+            `SELECT words.rowid AS id, -bm25(words) AS score FROM words JOIN passages ON passages.id = words.rowid
+             WHERE words MATCH :match AND document IN (SELECT value FROM json_each(:documents)) ORDER BY bm25(words), words.rowid LIMIT :limit`,
+            { match, limit, documents: JSON.stringify(documents) },
+          )
+        : all('SELECT rowid AS id, -bm25(words) AS score FROM words WHERE words MATCH :match ORDER BY rank, rowid LIMIT :limit', {
+            match,
+            limit,
+          }),
+
+    /** In how many visible passages each of these terms stands; a term that stands in none is left out. */
+    frequencies(terms: string[]): Map<string, number> {
+      const found = all<{ term: string; doc: number }>(
+        'SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(:terms))',
+        { terms: JSON.stringify(terms) },
+      )
+      return new Map(found.map(({ term, doc }) => [term, doc]))
+    },
+
+    passages: (ids: number[]): StoredPassage[] =>
+      all(
+        `SELECT id, document, version, ordinal, start_byte, end_byte, content, page, heading FROM passages
+         WHERE published > 0 AND id IN (SELECT value FROM json_each(:ids))`,
+        { ids: JSON.stringify(ids) },
+      ),
+
+    vectors: (ids: number[]): StoredVector[] =>
+      all(
+        `SELECT id, published, vector FROM passages
+         WHERE published > 0 AND id IN (SELECT value FROM json_each(:ids))`,
+        { ids: JSON.stringify(ids) },
+      ),
+
+    vectorsOf: (documents: string[]): StoredVector[] =>
+      all(
+        `SELECT id, published, vector FROM passages
+         WHERE published > 0 AND document IN (SELECT value FROM json_each(:documents))`,
+        { documents: JSON.stringify(documents) },
+      ),
+
+    /** The next visible vectors in the order they were published, after the one published at `published` with this id. */
+    vectorsAfter: (published: number, id: number, limit: number): StoredVector[] =>
+      all(
+        `SELECT id, published, vector FROM passages
+         WHERE (published, id) > (:published, :id) ORDER BY published, id LIMIT :limit`,
+        { published, id, limit },
+      ),
+
+    /** Passages removed after `position`; nothing when that is longer ago than is remembered. */
+    removedSince(position: number): number[] | undefined {
+      const forgotten = one<{ forgotten: number }>('SELECT forgotten FROM state')?.forgotten ?? 0
+      if (position < forgotten) return undefined
+      const rows = all<{ passage: number }>('SELECT passage FROM removals WHERE position > :position', { position })
+      return rows.map(({ passage }) => passage)
+    },
+  }
+}
