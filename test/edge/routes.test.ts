@@ -70,6 +70,11 @@ t.test('method, multipart body, range and conditions pass as they were sent', as
       'if-match': '"v1"',
       'idempotency-key': 'k',
       'last-event-id': '7',
+      'user-agent': 'test',
+      'mcp-session-id': 's',
+      'mcp-protocol-version': '2025-06-18',
+      'accept-language': 'de',
+      cookie: 'a=b',
       accept: 'text/event-stream',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     }

@@ -1,0 +1,148 @@
+// Too many requests from one address, and requests made to confuse: the edge lives, refuses, and lets nothing through it did not read.
+import { once } from 'node:events'
+import { connect as connectHttp2 } from 'node:http2'
+import { connect } from 'node:net'
+import t from 'tap'
+import { startEdge } from './edge.ts'
+import { isFailure } from './refusals.ts'
+
+const edge = await startEdge(t)
+
+/** The guard of envoy.yaml: this many at once, and this many more each second. */
+const AT_ONCE = 400
+const PER_S = 100
+const ABUSES = 10_000
+const SIDE_BY_SIDE = 32
+/** Envoy idles at about 10 MB here; connections and buffers of the attacks below must not add more than this. */
+const HEAP_BYTES_MAX = 128 * 1024 * 1024
+
+const heapBytes = async () => Number((await edge.admin('/stats?filter=server.memory_allocated')).text.split(': ')[1])
+
+t.test('a flood from one address is 429 with when to come back, and no other address feels it', async t => {
+  const from = Date.now()
+  const replies = await Promise.all(
+    // Whatever address each of them says it has.
+    Array.from({ length: 1_500 }, (_, i) =>
+      edge.ask('/auth/login', { localAddress: '127.0.0.9', headers: { 'x-forwarded-for': `10.0.${i >> 8}.${i & 255}` } }),
+    ),
+  )
+  const seconds = (Date.now() - from) / 1000
+  const passed = replies.filter(({ status }) => status === 200).length
+  t.ok(passed >= AT_ONCE && passed <= AT_ONCE + PER_S * Math.ceil(seconds + 1), `${passed} passed in ${seconds} s`)
+  const refused = replies.filter(({ status }) => status !== 200)
+  t.ok(refused.length > 0)
+  for (const reply of refused.slice(0, 5)) {
+    isFailure(t, reply, 'rate_limited')
+    t.match(reply.headers, {
+      'retry-after': '1',
+      'ratelimit-limit': String(PER_S),
+      'ratelimit-remaining': '0',
+      'ratelimit-reset': '1',
+    })
+  }
+  t.equal((await edge.ask('/auth/login', { localAddress: '127.0.0.10' })).status, 200)
+})
+
+t.test(
+  `of ${ABUSES} requests made to confuse, none smuggles another through, and each is followed by one that works`,
+  async t => {
+    const smuggled = 'GET /auth/users HTTP/1.1\r\nHost: a\r\n\r\n'
+    const post = 'POST /auth/login HTTP/1.1\r\nHost: a\r\n'
+    const length = smuggled.length
+    const hex = length.toString(16)
+    const abuses = [
+      `${post}Content-Length: ${length}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+      `${post}Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n${hex}\r\n${smuggled}\r\n0\r\n\r\n`,
+      `${post}Transfer-Encoding : chunked\r\nContent-Length: ${length}\r\n\r\n${smuggled}`,
+      `${post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${smuggled}`,
+      `${post}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${smuggled}`,
+      `${post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n${smuggled}`,
+      `${post}Transfer-Encoding:\x0bchunked\r\nContent-Length: ${length}\r\n\r\n${smuggled}`,
+      `${post}Transfer-Encoding: chunked\r\n\r\n${hex};ext="\r\n${smuggled}\r\n0\r\n\r\n`,
+      `${post}Transfer-Encoding: chunked\r\n\r\n${hex}\n${smuggled}\n0\n\n`,
+      `${post}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n${smuggled}\r\n0\r\n\r\n`,
+      `${post}Transfer-Encoding: chunked\r\n\r\n-1\r\n${smuggled}\r\n0\r\n\r\n`,
+      `${post}Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: ${length}\r\n\r\n${smuggled}`,
+      `${post}Content-Length: ${length}\r\nContent-Length: 0\r\n\r\n${smuggled}`,
+      `${post}Content-Length: 0, ${length}\r\n\r\n${smuggled}`,
+      `${post}Content-Length: +${length}\r\n\r\n${smuggled}`,
+      `${post}Content-Length: 0x${hex}\r\n\r\n${smuggled}`,
+      `${post}Content-Length: ${length} \r\n \r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: ${length}\r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/1.1\r\nHost: a\r\nA: b\r\n\tc\r\nContent-Length: ${length}\r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/1.1\r\nHost: a\r\nA: \0\r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/1.1\r\nHost: a\r\nA: ${'b'.repeat(100_000)}\r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/9.9\r\nHost: a\r\n\r\n${smuggled}`,
+      `GET /auth/login\r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/1.1\r\n Host: a\r\n\r\n${smuggled}`,
+      `GET\t/auth/login\tHTTP/1.1\r\nHost: a\r\n\r\n${smuggled}`,
+      `GET /auth/login HTTP/1.1\r\nHost: a\r\nConnection: content-length, authorization, x-forwarded-for\r\nContent-Length: ${length}\r\n\r\n${smuggled}`,
+      `CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n${smuggled}`,
+      `\r\n\r\n\0\xff\xfe${smuggled}`,
+    ]
+    edge.heard()
+    let next = 0
+    const work = async () => {
+      for (let i = next++; i < ABUSES; i = next++) {
+        const socket = connect(edge.port, '127.0.0.1')
+        socket.on('error', () => undefined).resume()
+        socket.end(abuses[i % abuses.length] ?? '', 'latin1')
+        await new Promise(resolve => socket.once('data', resolve).once('close', resolve))
+        socket.destroy()
+        const marker = await edge.ask(`/auth/health?marker=${i}`)
+        if (marker.json.url !== `/health?marker=${i}`)
+          t.fail(`abuse ${i % abuses.length} changed the answer to the next request: ${marker.text}`)
+      }
+    }
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work))
+    const strange = edge.heard().filter(({ url }) => !/^\/login$|^\/health\?marker=\d+$/.test(url))
+    t.strictSame(strange, [])
+  },
+)
+
+t.test('streams opened and reset at once, and a header block without end, end their connection and not the edge', async t => {
+  for (let connection = 0; connection < 5; connection++) {
+    const session = connectHttp2(`http://127.0.0.1:${edge.port}`)
+    session.on('error', () => undefined)
+    const ended = once(session, 'close')
+    const opening = setInterval(() => {
+      for (let i = 0; i < 100 && !session.destroyed && !session.closed; i++) {
+        const stream = session.request({ ':path': '/auth/login' })
+        stream.on('error', () => undefined)
+        stream.close(8)
+      }
+    }, 1)
+    await ended
+    clearInterval(opening)
+  }
+  t.pass('rapid reset: each connection was ended')
+
+  const frame = (type: number, flags: number, payload: Buffer) => {
+    const head = Buffer.alloc(9)
+    head.writeUIntBE(payload.length, 0, 3)
+    head.writeUInt8(type, 3)
+    head.writeUInt8(flags, 4)
+    head.writeUInt32BE(type === 4 ? 0 : 1, 5)
+    return Buffer.concat([head, payload])
+  }
+  const socket = connect(edge.port, '127.0.0.1')
+  socket.on('error', () => undefined).resume()
+  const closed = new Promise<void>(resolve => socket.once('close', () => resolve()))
+  // A literal header field, not indexed, `a: bbbb…` (RFC 7541, 6.2.2), again and again.
+  const field = Buffer.concat([Buffer.from([0, 1, 97, 127, 0x81, 0x1e]), Buffer.alloc(4000, 'b')])
+  socket.write(
+    Buffer.concat([
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      frame(4, 0, Buffer.alloc(0)),
+      frame(1, 0, Buffer.from([0x82])),
+    ]),
+  )
+  const sending = setInterval(() => socket.writable && socket.write(frame(9, 0, field)), 1)
+  await closed
+  clearInterval(sending)
+  t.pass('CONTINUATION: the connection was ended')
+
+  t.equal((await edge.ask('/auth/login')).status, 200)
+  const bytes = await heapBytes()
+  t.ok(bytes < HEAP_BYTES_MAX, `${bytes} bytes`)
+})
