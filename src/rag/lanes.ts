@@ -1,10 +1,11 @@
 // The worker threads of rag, one lane each: documents are embedded in one, questions in another, one thread writes, one searches. Nobody
 // waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says so at once.
 import { Piscina } from 'piscina'
+import { failure } from '../platform/errors.ts'
 import type { Chunk } from './chunk.ts'
 import type { QueryVector } from './embed.ts'
 import type { Section } from './extract/canonical.ts'
-import { describeModel, fingerprint } from './models.ts'
+import { describeModel, fingerprint, requireWeights } from './models.ts'
 import type { Legs, LegsRequest } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
@@ -24,13 +25,15 @@ export interface LaneOptions {
 }
 export type Lanes = Awaited<ReturnType<typeof openLanes>>
 
-/** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there. */
+/** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there or not the right ones. */
 export async function openLanes({ modelsDir, model: name, embedThreads, chunkTokens, chunkOverlap }: LaneOptions) {
   const model = describeModel(name)
   if (chunkTokens > model.window)
     throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
+  await requireWeights(modelsDir, model)
   const setting = { modelsDir, model, chunkTokens, chunkOverlap, fingerprint: fingerprint(model), dimensions: model.dimensions }
   const pools: Piscina[] = []
+  let isClosed = false
   const lane = (file: string, threads: number, maxQueue: number) => {
     const pool = new Piscina({
       filename: new URL(file, import.meta.url).href,
@@ -42,25 +45,29 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
       closeTimeout: CLOSE_MS_MAX,
     })
     pools.push(pool)
-    return <Result>(work: string, task: unknown): Promise<Result> => pool.run(task, { name: work }).catch(retold)
+    return async <Result>(work: string, task: unknown): Promise<Result> => {
+      if (isClosed) throw failure('unavailable') // the pool would start again
+      return pool.run(task, { name: work }).catch(retold)
+    }
   }
   const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX)
   const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX)
   const writer = lane('workers/writer.ts', 1, BATCHES_WAITING_MAX)
   const searcher = lane('workers/searcher.ts', 1, QUESTIONS_WAITING_MAX)
 
-  let ready = false
-  let closed = false
+  let isReady = false
   const close = async () => {
-    closed = true
+    isClosed = true
     await Promise.all(pools.map(pool => pool.close({ force: true })))
   }
   try {
     await Promise.all([documents('ready', undefined), questions('ready', undefined)])
-    ready = true
+    isReady = true
   } catch (error) {
     await close()
-    throw new Error(`The model ${name} can't be loaded from ${modelsDir}; make setup brings it there`, { cause: error })
+    throw new Error(`The model in ${modelsDir}/${name} can't be loaded; remove that folder and bring it with make setup`, {
+      cause: error,
+    })
   }
 
   const tending = new Set<string>()
@@ -69,7 +76,7 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
     if (tending.has(dir)) return
     tending.add(dir)
     const step = async (): Promise<void> => {
-      if (!closed && (await searcher<boolean>('step', { dir }))) await step()
+      if (!isClosed && (await searcher<boolean>('step', { dir }))) await step()
     }
     step()
       .catch(() => undefined)
@@ -78,7 +85,7 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
 
   return {
     model,
-    ready: () => ready && !closed,
+    ready: () => isReady && !isClosed,
     close,
 
     /** Passages of a text, each within the model's window. */

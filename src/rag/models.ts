@@ -1,4 +1,7 @@
 // The embedding models rag knows, and what belongs to each: nothing about pooling, prefixes or windows is decided anywhere else.
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { failure } from '../platform/errors.ts'
 
 export interface ModelDescription {
@@ -42,6 +45,16 @@ export function describeModel(name: string): ModelDescription {
   if (!found)
     throw new Error(`RAG_EMBEDDING_MODEL ${name} is not known; choose one of ${models.map(model => model.name).join(', ')}`)
   return found
+}
+
+/** Reads the weights in `modelsDir` and makes sure they are this model's. Throws a sentence that says what to do. */
+export async function requireWeights(modelsDir: string, { name, weights }: ModelDescription) {
+  const path = join(modelsDir, name, 'onnx/model_quantized.onnx')
+  const bytes = await readFile(path).catch(cause => {
+    throw new Error(`There are no weights at ${path}; bring them with make setup`, { cause })
+  })
+  if (createHash('sha256').update(bytes).digest('hex') !== weights)
+    throw new Error(`The weights at ${path} are not those of ${name}; remove that folder and bring them with make setup`)
 }
 
 /** What an index remembers of the model its vectors came from. */

@@ -1,0 +1,68 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { openLanes } from '../../src/rag/lanes.ts'
+
+const options = {
+  modelsDir: resolve(import.meta.dirname, '../../run/models'),
+  model: 'Xenova/all-MiniLM-L6-v2',
+  embedThreads: 1,
+  chunkTokens: 200,
+  chunkOverlap: 32,
+}
+const skip = existsSync(options.modelsDir) ? false : 'no weights in run/models; make setup brings them'
+
+t.test('absent weights, wrong weights, an unknown model and too large chunks are each refused with a sentence', async t => {
+  const modelsDir = mkdtempSync(join(tmpdir(), 'models-'))
+  t.teardown(() => rmSync(modelsDir, { recursive: true, force: true }))
+  await t.rejects(openLanes({ ...options, modelsDir }), { message: /^There are no weights at .*make setup$/ })
+  mkdirSync(join(modelsDir, options.model, 'onnx'), { recursive: true })
+  writeFileSync(join(modelsDir, options.model, 'onnx/model_quantized.onnx'), 'something else')
+  await t.rejects(openLanes({ ...options, modelsDir }), { message: /are not those of Xenova\/all-MiniLM-L6-v2/ })
+  await t.rejects(openLanes({ ...options, model: 'someone/unknown' }), { message: /choose one of Xenova\/all-MiniLM-L6-v2/ })
+  await t.rejects(openLanes({ ...options, chunkTokens: 257 }), { message: /reads at most 256 tokens/ })
+})
+
+t.test('lanes', { skip }, async t => {
+  const lanes = await openLanes(options)
+  t.teardown(() => lanes.close())
+
+  t.test('vectors have unit length, and the same text gives the same vector whatever stands beside it', async t => {
+    const texts = ['The ferry leaves at dawn.', 'Barley.', '水坝建于一九五三年', '', 'word '.repeat(3000)]
+    const vectors = await lanes.embedPassages(texts)
+    t.equal(vectors.length, texts.length * lanes.model.dimensions)
+    for (const [i, text] of texts.entries()) {
+      const row = vectors.subarray(i * lanes.model.dimensions, (i + 1) * lanes.model.dimensions)
+      t.ok(Math.abs(Math.hypot(...row) - 1) < 1e-5, text.slice(0, 20))
+      t.same(await lanes.embedPassages([text]), row)
+    }
+  })
+
+  t.test('a model is familiar with plain English, less with rare words, and not at all with other scripts', async t => {
+    const familiarity = async (question: string) => (await lanes.embedQuery(question)).familiarity
+    t.ok((await familiarity('Where is the oil kept?')) > 0.9)
+    const rare = await familiarity('nattokinase polyphenol deoxyguanosine')
+    t.ok(rare > 0 && rare < 0.5, String(rare))
+    t.equal(await familiarity('متى بني السد؟'), 0)
+    t.equal(await familiarity('水坝建于何时'), 0)
+    t.equal(await familiarity('12 34'), 1)
+    t.equal(await familiarity('?'), 1)
+  })
+
+  t.test('questions beyond what may wait are refused at once, the others are answered', async t => {
+    const asked = await Promise.allSettled(Array.from({ length: 400 }, () => lanes.embedQuery('oil')))
+    const refused = asked.filter(one => one.status === 'rejected')
+    t.ok(refused.length > 0 && refused.length < 200, String(refused.length))
+    t.ok(refused.every(({ reason }) => reason.code === 'unavailable'))
+  })
+
+  t.test('closing lets what is under way finish and refuses what comes after', async t => {
+    const own = await openLanes(options)
+    const under = own.embedPassages(['The ferry leaves at dawn.'])
+    await own.close()
+    t.equal((await under).length, own.model.dimensions)
+    t.notOk(own.ready())
+    await t.rejects(own.embedPassages(['late']))
+  })
+})
