@@ -45,8 +45,8 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
   const app: App = Fastify({
     logger: { level: config.LOG_LEVEL, base: { service: name }, redact: ['req.headers.authorization', 'req.headers.cookie'] },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
-    genReqId: ({ headers }) =>
-      /^[\w-]{1,64}$/.test(String(headers['x-request-id'])) ? String(headers['x-request-id']) : randomUUID(),
+    genReqId: ({ headers: { 'x-request-id': given } }) =>
+      typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID(),
     trustProxy: trusted(config),
     bodyLimit: JSON_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
