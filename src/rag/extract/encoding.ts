@@ -18,17 +18,37 @@ export function decode(bytes: Buffer, declared?: string): Decoded {
   if (wide) return lenient(bytes, wide, 0.8)
   const utf8 = strict(bytes, 'utf-8')
   if (utf8 !== undefined) return { text: utf8, encoding: { name: 'utf-8', confidence: 1 }, bytes_skipped: 0 }
-  const guesses = [...(declared ? [{ name: declared, confidence: 100 }] : []), ...analyse(sample(bytes))].filter(guess =>
-    known(guess.name),
-  )
+  if (declared && known(declared)) {
+    const text = strict(bytes, declared)
+    if (text !== undefined) return { text, encoding: { name: new TextDecoder(declared).encoding, confidence: 1 }, bytes_skipped: 0 }
+  }
+  const guesses = ranked(sample(bytes))
   for (const { name, confidence } of guesses) {
     const text = strict(bytes, name)
-    if (text !== undefined)
-      return { text, encoding: { name: new TextDecoder(name).encoding, confidence: confidence / 100 }, bytes_skipped: 0 }
+    if (text !== undefined) return { text, encoding: { name: new TextDecoder(name).encoding, confidence }, bytes_skipped: 0 }
   }
-  const best = guesses[0] ?? { name: 'utf-8', confidence: 0 }
-  return lenient(bytes, best.name, best.confidence / 100)
+  const [best] = guesses
+  return lenient(bytes, best?.name ?? 'utf-8', best?.confidence ?? 0)
 }
+
+/**
+ * The guesser's candidates (confidence 0 to 1), the likeliest first. On a few words its confidence says little, so a candidate gains by making
+ * letters of the bytes that are not ASCII: the wrong one mostly makes signs and controls of them.
+ */
+function ranked(head: Buffer): { name: string; confidence: number }[] {
+  return analyse(head)
+    .filter(({ name }) => known(name))
+    .map(({ name, confidence }) => {
+      const text = new TextDecoder(name).decode(head)
+      const foreign = text.match(/[^\0-\x7f]/gu) ?? []
+      const letters = foreign.filter(character => /[\p{L}\p{M}]/u.test(character)).length
+      return { name, confidence: confidence / 100, rank: confidence * (LETTERS_FLOOR + letters / Math.max(1, foreign.length)) }
+    })
+    .toSorted((a, b) => b.rank - a.rank)
+}
+
+/** What a candidate keeps of its confidence without any letters: English with curly quotes has none and is right all the same. */
+const LETTERS_FLOOR = 0.3
 
 /** Whether the bytes read as text in some encoding: no zero bytes (unless UTF-16) and hardly any control characters in the first 64 KiB. */
 export function looksLikeText(bytes: Buffer): boolean {
