@@ -11,7 +11,7 @@ import { deltaOf, type Segment, shown } from './segments.ts'
 /** Longest query rag takes, in characters. */
 const QUERY_CHARS_MAX = 2000
 /** The name of the answerer that needs no model. */
-const BUILT_IN = 'extractive'
+export const BUILT_IN = 'extractive'
 const NOTHING_FOUND = 'Nothing in your documents answers this.'
 const NO_MODEL = 'I answer from documents; no language model is set up here to talk with.'
 

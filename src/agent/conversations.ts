@@ -5,7 +5,7 @@ import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { type Redis, script } from '../platform/redis.ts'
 import type { Conversation, ConversationList } from './schemas.ts'
-import { citationsOf, type Segment, textOf } from './segments.ts'
+import { citationsOf, documentsOf, type Segment, textOf, without } from './segments.ts'
 
 const CONVERSATIONS_MAX = 100
 /** Messages kept in one conversation; a question and its answer are two. */
@@ -14,7 +14,7 @@ const MESSAGES_MAX = 200
 const EARLIER_MAX = 10
 const TITLE_CHARS_MAX = 80
 /** How long a conversation nobody adds to is kept, in milliseconds. */
-const IDLE_MS = 90 * 86_400_000
+export const IDLE_MS = 90 * 86_400_000
 
 /** One question with its answer, as kept. */
 export interface Exchange {
@@ -46,6 +46,12 @@ end
 for i = 2, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[9]) end
 return 1`
 
+// KEYS: messages. ARGV: a message as it was, as it is to be. By value, since places move when messages are added.
+const REPLACE = `
+local at = redis.call('LPOS', KEYS[1], ARGV[1])
+if at then redis.call('LSET', KEYS[1], at, ARGV[2]) end
+return 1`
+
 // KEYS: index, conversation, messages. ARGV: id.
 const REMOVE = `
 redis.call('ZREM', KEYS[1], ARGV[1])
@@ -56,6 +62,7 @@ export type Conversations = ReturnType<typeof openConversations>
 export function openConversations(redis: Redis) {
   const append = script(redis, 'append_exchange', APPEND)
   const remove = script(redis, 'remove_conversation', REMOVE)
+  const replace = script(redis, 'replace_message', REPLACE)
   const key = (userId: string, id: string) => `conversation:{${userId}}:${id}`
   const messagesKey = (userId: string, id: string) => `${key(userId, id)}:messages`
   const indexKey = (userId: string) => `conversations:{${userId}}`
@@ -71,6 +78,9 @@ export function openConversations(redis: Redis) {
     if (!one) throw failure('not_found')
     return one
   }
+
+  const drop = async (userId: string, id: string) =>
+    Number(await remove([indexKey(userId), key(userId, id), messagesKey(userId, id)], [id])) > 0
 
   return {
     /** An id for a conversation that begins; it exists once something is appended. */
@@ -125,7 +135,23 @@ export function openConversations(redis: Redis) {
     },
 
     async remove(userId: string, id: string) {
-      if ((await remove([indexKey(userId), key(userId, id), messagesKey(userId, id)], [id])) === 0) throw failure('not_found')
+      if (!(await drop(userId, id))) throw failure('not_found')
+    },
+
+    /** Takes what came from a document out of a conversation. */
+    async forget(userId: string, id: string, documentId: string) {
+      for (const was of await redis.lrange(messagesKey(userId, id), 0, -1)) {
+        const message = JSON.parse(was) as Kept
+        if (message.role === 'user' || !documentsOf(message.segments).includes(documentId)) continue
+        const segments = without(message.segments, documentId)
+        const grounded = message.grounded && citationsOf(segments).length > 0
+        await replace([messagesKey(userId, id)], [was, JSON.stringify({ ...message, segments, grounded })])
+      }
+    },
+
+    /** Deletes all conversations of a user. */
+    async forgetAll(userId: string) {
+      for (const id of await redis.zrange(indexKey(userId), '0', '-1')) await drop(userId, id)
     },
   }
 }

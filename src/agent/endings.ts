@@ -3,12 +3,19 @@ import { type FailureCode, failures } from '../contracts/failure.ts'
 import type { Answered } from './answer.ts'
 import type { Run } from './runs.ts'
 import type { Reply, Usage } from './schemas.ts'
-import { citationsOf, textOf } from './segments.ts'
+import { citationsOf, documentsOf, textOf, without } from './segments.ts'
 
 export type Ending =
   | ({ state: 'done'; seconds: number } & Answered)
   | { state: 'error'; code: FailureCode; usage: Usage }
   | { state: 'cancelled'; usage: Usage }
+
+/** The ending without what came from a document. */
+export function endingWithout(ending: Ending, documentId: string): Ending {
+  if (ending.state !== 'done' || !documentsOf(ending.segments).includes(documentId)) return ending
+  const segments = without(ending.segments, documentId)
+  return { ...ending, segments, grounded: citationsOf(segments).length > 0 }
+}
 
 /** The reply to a question that was answered. */
 export function replyOf(run: Omit<Run, 'ending'>, ending: Extract<Ending, { state: 'done' }>): Reply {

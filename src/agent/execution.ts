@@ -2,14 +2,15 @@
 // out, when it takes too long, and when this process has to go; what was told until then stays readable.
 import { randomBytes } from 'node:crypto'
 import { asFailure, failure } from '../platform/errors.ts'
-import type { Answer, Ask } from './answer.ts'
-import type { Conversations } from './conversations.ts'
+import type { Answer, Ask, Tell } from './answer.ts'
+import { type Conversations, IDLE_MS } from './conversations.ts'
 import type { Ending } from './endings.ts'
+import type { Erasures } from './erasures.ts'
 import { SEARCH_MS_MAX } from './evidence.ts'
-import type { Runs } from './runs.ts'
+import type { Holding, Holdings } from './holdings.ts'
+import { HELD_MS, RUN_MS_MAX, type Runs } from './runs.ts'
+import { documentsOf } from './segments.ts'
 
-/** Longest run, in milliseconds. */
-const RUN_MS_MAX = 120_000
 if (SEARCH_MS_MAX >= RUN_MS_MAX) throw new Error('A search must fit in a run')
 /** Between two looks at whether a run may go on, in milliseconds. */
 const LOOK_MS = 500
@@ -20,13 +21,16 @@ interface Parts {
   runs: Runs
   conversations: Conversations
   answer: Answer
+  holdings: Holdings
+  erasures: Erasures
   log: { warn: (context: object, message: string) => void }
 }
 
 export interface Order {
   userId: string
   ask: Ask
-  conversation: { id: string; isNew: boolean }
+  /** Where the exchange is kept; a client that keeps its own history names none. */
+  conversation?: { id: string; isNew: boolean }
   /** Aborted when the client leaves. */
   left: AbortSignal
   /** Whether the credential this was asked with still holds. */
@@ -35,33 +39,43 @@ export interface Order {
 
 export type Execution = ReturnType<typeof openExecution>
 
-export function openExecution({ runs, conversations, answer, log }: Parts) {
+export function openExecution({ runs, conversations, answer, holdings, erasures, log }: Parts) {
   const underWay = new Set<Promise<unknown>>()
   const stopping = new AbortController()
 
-  /** Resolves to how the run ended. Rejects only when that could not be written down. */
-  async function carryOut(id: string, { userId, ask, conversation, left, alive }: Order): Promise<Ending> {
+  /** Resolves to how the run ended, and what is left to do then. Rejects only when the end could not be written down. */
+  async function carryOut(id: string, { userId, ask, conversation, left, alive }: Order) {
     const began = performance.now()
     const cancelled = new AbortController()
     const late = AbortSignal.timeout(RUN_MS_MAX)
     const signal = AbortSignal.any([left, cancelled.signal, late, stopping.signal])
     const over = new AbortController()
     const guard = watch(id, userId, alive, cancelled, over.signal)
+    const held = new Set<string>()
+    const holders: Holding[] = [{ kind: 'run', userId, id }]
+    let noted = Promise.resolve()
     let told = Promise.resolve()
+    // Each document is noted before anything of it is written; what is written goes out in the order it was told.
+    const tell: Tell = ({ event, data }, documents) => {
+      const unknown = documents.filter(one => !held.has(one))
+      for (const one of unknown) held.add(one)
+      if (unknown.length > 0) noted = noted.then(() => holdings.note(unknown, { kind: 'run', userId, id }, HELD_MS))
+      const kept = noted.then(() => runs.tell(userId, id, event, data, documents))
+      told = Promise.all([told, kept]).then(() => undefined)
+      told.catch(() => undefined)
+    }
     let ending: Ending
     try {
-      const answered = await answer(
-        ask,
-        ({ event, data }, documents) => {
-          const kept = runs.tell(userId, id, event, data, documents)
-          told = Promise.all([told, kept]).then(() => undefined)
-        },
-        signal,
-      )
+      const answered = await answer(ask, tell, signal)
       await told
       signal.throwIfAborted()
-      const exchange = { question: ask.question, segments: answered.segments, grounded: answered.grounded, run_id: id }
-      await conversations.append(userId, conversation.id, conversation.isNew, exchange)
+      if (conversation) {
+        const holding = { kind: 'conversation' as const, userId, id: conversation.id }
+        holders.push(holding)
+        await holdings.note(documentsOf(answered.segments), holding, IDLE_MS)
+        const exchange = { question: ask.question, segments: answered.segments, grounded: answered.grounded, run_id: id }
+        await conversations.append(userId, conversation.id, conversation.isNew, exchange)
+      }
       ending = { state: 'done', seconds: Math.round(performance.now() - began) / 1000, ...answered }
     } catch (error) {
       await told.catch(() => undefined)
@@ -77,7 +91,7 @@ export function openExecution({ runs, conversations, answer, log }: Parts) {
       await guard
     }
     await runs.end(userId, id, ending)
-    return ending
+    return { ending, letGo: () => erasures.settle([...held], holders) }
   }
 
   /** Renews the run and looks whether it may go on, until it is over. */
@@ -94,10 +108,16 @@ export function openExecution({ runs, conversations, answer, log }: Parts) {
     /** Begins a run; `ended` resolves when it is over. */
     async begin(order: Order): Promise<{ id: string; ended: Promise<Ending> }> {
       const id = randomBytes(16).toString('hex')
-      await runs.begin(order.userId, id, order.conversation.id, order.ask.question)
-      const ended = carryOut(id, order)
-      underWay.add(ended)
-      ended.catch(error => log.warn({ err: error, run_id: id }, 'a run could not be ended')).finally(() => underWay.delete(ended))
+      await runs.begin(order.userId, id, order.conversation?.id ?? '', order.ask.question)
+      const carriedOut = carryOut(id, order)
+      const settled = carriedOut
+        .then(({ letGo }) => letGo())
+        .catch(error => log.warn({ err: error, run_id: id }, 'a run could not be ended'))
+        .finally(() => underWay.delete(settled))
+      underWay.add(settled)
+      const ended = carriedOut.then(({ ending }) => ending)
+      // A stream reads the end from Redis and does not wait for this.
+      ended.catch(() => undefined)
       return { id, ended }
     },
 

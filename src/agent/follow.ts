@@ -1,13 +1,13 @@
-// A run as a stream of server-sent events, from any event on: what was kept is told again, what comes is told as it comes. It ends after
-// the run's last event, when the follower is signed out, and, to be taken up elsewhere, when this process has to go.
+// A run as it happens, from any event on: what was kept is told again, what comes is told as it comes. It ends after the run's last
+// event, when the follower is signed out, and, to be taken up elsewhere, when this process has to go.
 import { lastWords } from './endings.ts'
-import type { Runs } from './runs.ts'
+import type { RunEvent, Runs } from './runs.ts'
 
 /** Longest time between two looks at a run that another process carries out, in milliseconds. */
 const LOOK_MS = 200
 /** Between two looks at whether the follower is still signed in, in milliseconds. */
 const ALIVE_MS = 2000
-/** Silence after which a comment is sent, in milliseconds. */
+/** Silence after which a sign of life is given, in milliseconds. */
 const HEARTBEAT_MS = 5000
 
 export interface Follower {
@@ -20,8 +20,11 @@ export interface Follower {
   until: AbortSignal
 }
 
-/** The events as they go over the wire (WHATWG HTML, 9.2). */
-export async function* follow(runs: Runs, { userId, runId, after = '-', alive, until }: Follower): AsyncGenerator<string> {
+/** The events of a run, and nothing now and then, while there is nothing to tell. */
+export async function* follow(
+  runs: Runs,
+  { userId, runId, after = '-', alive, until }: Follower,
+): AsyncGenerator<RunEvent | undefined> {
   let last = after
   let spoke = performance.now()
   let looked = spoke
@@ -29,9 +32,9 @@ export async function* follow(runs: Runs, { userId, runId, after = '-', alive, u
     // In this order: a run seen as ended has written its last event.
     const run = await runs.one(userId, runId)
     const events = await runs.events(userId, runId, last)
-    for (const { id, event, data } of events) {
-      yield `id: ${id}\nevent: ${event}\ndata: ${data || JSON.stringify(lastWords(await runs.one(userId, runId)))}\n\n`
-      last = id
+    for (const event of events) {
+      yield event.data ? event : { ...event, data: JSON.stringify(lastWords(await runs.one(userId, runId))) }
+      last = event.id
       spoke = performance.now()
     }
     if (events.length > 0) continue
@@ -43,8 +46,16 @@ export async function* follow(runs: Runs, { userId, runId, after = '-', alive, u
       looked = now
     }
     if (now - spoke > HEARTBEAT_MS) {
-      yield ': alive\n\n'
+      yield undefined
       spoke = now
     }
   }
 }
+
+/** The events as they go over the wire (WHATWG HTML, 9.2). */
+export async function* serverSent(events: AsyncIterable<RunEvent | undefined>): AsyncGenerator<string> {
+  for await (const one of events) yield one ? `id: ${one.id}\nevent: ${one.event}\ndata: ${one.data}\n\n` : HEARTBEAT
+}
+
+/** A comment, which clients pass over. */
+export const HEARTBEAT = ': alive\n\n'

@@ -3,11 +3,14 @@ import { openAdmission } from '../platform/admission.ts'
 import type { Caller } from '../platform/identity.ts'
 import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
-import { openAnswer } from './answer.ts'
+import { BUILT_IN, openAnswer } from './answer.ts'
 import type { AgentConfig } from './config.ts'
 import { openConversations } from './conversations.ts'
+import { openErasures } from './erasures.ts'
 import { openEvidence } from './evidence.ts'
 import { openExecution } from './execution.ts'
+import { openHoldings } from './holdings.ts'
+import { completionRoutes } from './routes/completions.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { queryRoutes } from './routes/query.ts'
 import { runRoutes } from './routes/runs.ts'
@@ -25,7 +28,8 @@ export function agentService(config: AgentConfig): Service {
     keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
     async plugin(app) {
       const house = openHouse(app, config)
-      for (const routes of [queryRoutes, runRoutes, conversationRoutes, statusRoutes]) await app.register(routes, house)
+      for (const routes of [queryRoutes, runRoutes, conversationRoutes, completionRoutes, statusRoutes])
+        await app.register(routes, house)
     },
   }
 }
@@ -37,17 +41,21 @@ function openHouse(app: App, config: AgentConfig) {
   const answer = openAnswer({ evidence, scoreMin: config.RAG_SIMILARITY_THRESHOLD })
   const conversations = openConversations(redis)
   const runs = openRuns(redis)
-  const execution = openExecution({ runs, conversations, answer, log })
+  const holdings = openHoldings(redis)
+  const erasures = openErasures({ redis, holdings, runs, conversations, log })
+  app.addHook('onReady', async () => erasures.follow())
+  app.addHook('onClose', async () => erasures.close())
+  const execution = openExecution({ runs, conversations, answer, holdings, erasures, log })
   const closing = new AbortController()
   app.addHook('preClose', async () => {
     await execution.close()
     closing.abort()
   })
-  app.tells('answerer', 'extractive')
+  app.tells('answerer', BUILT_IN)
 
   const admit = openAdmission(redis)
   /** Whether the credential of a request that goes on for long still holds. */
   const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
     (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
-  return { config, conversations, runs, execution, alive, closing: closing.signal }
+  return { config, answerer: BUILT_IN, conversations, runs, execution, alive, closing: closing.signal }
 }

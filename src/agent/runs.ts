@@ -4,10 +4,14 @@ import { EventEmitter } from 'node:events'
 import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { type Redis, script } from '../platform/redis.ts'
-import type { Ending } from './endings.ts'
+import { type Ending, endingWithout } from './endings.ts'
 
 /** How long a run and its events are kept after it ended, in milliseconds. */
 const KEPT_MS = 15 * 60_000
+/** Longest run, in milliseconds. */
+export const RUN_MS_MAX = 120_000
+/** From its begin on, a run is gone after this, in milliseconds. */
+export const HELD_MS = RUN_MS_MAX + KEPT_MS
 /** A run whose process has not renewed it for this long has died with it, in milliseconds. */
 const LEASE_MS = 10_000
 /** Events kept of one run, and read at one look. */
@@ -16,7 +20,7 @@ const EVENTS_AT_ONCE = 100
 
 export type RunState = 'running' | Ending['state']
 
-/** One event as kept. `documents` are those whose text or title it carries. */
+/** One event as kept. `data` is empty in the last one, which is told from how the run ended. */
 export interface RunEvent {
   id: string
   event: string
@@ -36,13 +40,16 @@ const NOW = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
-// KEYS: user, run, events. ARGV: conversation, question, lease ms, kept ms, first event.
+// KEYS: user, run, events, index. ARGV: conversation, question, lease ms, held ms, first event, id.
 const BEGIN = `${NOW}
 if redis.call('HGET', KEYS[1], 'disabled') ~= '0' then return 0 end
 redis.call('HSET', KEYS[2], 'state', 'running', 'conversation', ARGV[1], 'question', ARGV[2], 'until', now + ARGV[3])
 redis.call('XADD', KEYS[3], '*', 'event', 'run', 'data', ARGV[5])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[4])
+redis.call('ZADD', KEYS[4], now, ARGV[6])
+redis.call('PEXPIRE', KEYS[4], ARGV[4])
 return 1`
 
 // KEYS: run. ARGV: lease ms. Returns 1 when the run goes on, 0 when it was asked to stop or has ended.
@@ -70,6 +77,12 @@ if state ~= 'running' then return 0 end
 redis.call('HSET', KEYS[1], 'cancel', '1')
 return 1`
 
+// KEYS: run. ARGV: ending as it was, as it is to be.
+const REPLACE = `
+if redis.call('HGET', KEYS[1], 'ending') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'ending', ARGV[2])
+return 1`
+
 export type Runs = ReturnType<typeof openRuns>
 
 export function openRuns(redis: Redis) {
@@ -77,8 +90,10 @@ export function openRuns(redis: Redis) {
   const renew = script(redis, 'renew_run', RENEW)
   const end = script(redis, 'end_run', END)
   const cancel = script(redis, 'cancel_run', CANCEL)
+  const replace = script(redis, 'replace_ending', REPLACE)
   const key = (userId: string, id: string) => `run:{${userId}}:${id}`
   const eventsKey = (userId: string, id: string) => `${key(userId, id)}:events`
+  const indexKey = (userId: string) => `runs:{${userId}}`
   /** Wakes the streams of this process without waiting for their next look. */
   const news = new EventEmitter().setMaxListeners(0)
   const lost: Ending = { state: 'error', code: 'unavailable', usage: { input_tokens: 0, output_tokens: 0 } }
@@ -101,8 +116,8 @@ export function openRuns(redis: Redis) {
     /** Writes a run down, with its first event. Throws when the account has gone. */
     async begin(userId: string, id: string, conversationId: string, question: string) {
       const first = JSON.stringify({ run_id: id, conversation_id: conversationId })
-      const keys = [userKey(userId), key(userId, id), eventsKey(userId, id)]
-      if ((await begin(keys, [conversationId, question, LEASE_MS, KEPT_MS, first])) !== 1) throw failure('unauthenticated')
+      const keys = [userKey(userId), key(userId, id), eventsKey(userId, id), indexKey(userId)]
+      if ((await begin(keys, [conversationId, question, LEASE_MS, HELD_MS, first, id])) !== 1) throw failure('unauthenticated')
     },
 
     /** Keeps an event. */
@@ -135,6 +150,25 @@ export function openRuns(redis: Redis) {
       const from = after === '-' ? after : `(${after}`
       const entries = await redis.xrange(eventsKey(userId, id), from, '+', 'COUNT', EVENTS_AT_ONCE)
       return entries.map(([entry, [, event = '', , data = '']]) => ({ id: entry, event, data }))
+    },
+
+    /** Takes what came from a document out of a run: events that carry some of it, and what its answer quoted. */
+    async forget(userId: string, id: string, documentId: string) {
+      for (const [entry, fields] of await redis.xrange(eventsKey(userId, id), '-', '+')) {
+        if (fields[5]?.split(',').includes(documentId)) await redis.xdel(eventsKey(userId, id), entry)
+      }
+      for (;;) {
+        const was = await redis.hget(key(userId, id), 'ending')
+        if (!was) return
+        const ending = endingWithout(JSON.parse(was) as Ending, documentId)
+        if ((await replace([key(userId, id)], [was, JSON.stringify(ending)])) === 1) return
+      }
+    },
+
+    /** Deletes all runs of a user. */
+    async forgetAll(userId: string) {
+      const ids = await redis.zrange(indexKey(userId), '0', '-1')
+      await redis.del(indexKey(userId), ...ids.flatMap(id => [key(userId, id), eventsKey(userId, id)]))
     },
 
     /** Waits for news of a run in this process, at most `msMax`. `about` narrows it to requests to stop. */

@@ -2,12 +2,12 @@
 import type { FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
-import type { Ending } from '../endings.ts'
 import { replyOf } from '../endings.ts'
+import { serverSent } from '../follow.ts'
 import type { House } from '../plugin.ts'
 import { Question, Reply } from '../schemas.ts'
 import { tools } from '../tools.ts'
-import { leaving, sendStream } from './stream.ts'
+import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
 
 export async function queryRoutes(app: Routes, house: House) {
   const { config, conversations, execution, alive } = house
@@ -47,23 +47,13 @@ export async function queryRoutes(app: Routes, house: House) {
         left,
         alive: () => alive(caller),
       })
-      if (wantsStream(request)) return sendStream(reply, house, { caller, runId: id, left })
+      if (wantsStream(request)) return sendStream(reply, serverSent(followed(house, { caller, runId: id, left })))
       const run = { run_id: id, state: 'done' as const, conversation_id: conversation.id, question: ask.question }
       return replyOf(run, demandDone(await ended))
     },
   )
 }
 
-/** As whom rag is asked on behalf of a request. */
-function askerOf({ headers, ip }: FastifyRequest) {
-  return { authorization: headers.authorization ?? '', address: ip }
-}
-
 function wantsStream({ headers }: FastifyRequest): boolean {
   return /\btext\/event-stream\b/i.test(headers.accept ?? '')
-}
-
-function demandDone(ending: Ending) {
-  if (ending.state === 'done') return ending
-  throw failure(ending.state === 'cancelled' ? 'cancelled' : ending.code)
 }

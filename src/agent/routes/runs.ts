@@ -3,9 +3,10 @@ import Type from 'typebox'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import { replyOf } from '../endings.ts'
+import { serverSent } from '../follow.ts'
 import type { House } from '../plugin.ts'
 import { ById, RunView } from '../schemas.ts'
-import { leaving, sendStream } from './stream.ts'
+import { followed, leaving, sendStream } from './stream.ts'
 
 export async function runRoutes(app: Routes, house: House) {
   const { runs } = house
@@ -32,7 +33,8 @@ export async function runRoutes(app: Routes, house: House) {
     if (after !== undefined && !/^\d{1,16}-\d{1,16}$/.test(String(after)))
       throw failure('invalid_request', 'Last-Event-ID is not the id of an event; send the last one you received')
     await runs.one(caller.user_id, params.id)
-    return sendStream(reply, house, { caller, runId: params.id, after: after && String(after), left: leaving(reply) })
+    const events = followed(house, { caller, runId: params.id, after: after && String(after), left: leaving(reply) })
+    return sendStream(reply, serverSent(events))
   })
 
   app.delete(

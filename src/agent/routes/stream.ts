@@ -1,7 +1,10 @@
-// What routes that stream share: how a run goes out as server-sent events, and how it is noticed that a client has left.
+// What routes that ask or follow share: as whom rag is asked, how a run goes out, and how it is noticed that a client has left.
 import { Readable } from 'node:stream'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../../platform/errors.ts'
 import type { Caller } from '../../platform/identity.ts'
+import type { Ending } from '../endings.ts'
+import type { Asker } from '../evidence.ts'
 import { follow } from '../follow.ts'
 import type { House } from '../plugin.ts'
 
@@ -21,10 +24,25 @@ interface Followed {
   left: AbortSignal
 }
 
-/** Sends the events of a run until it has ended. */
-export function sendStream(reply: FastifyReply, { runs, alive, closing }: House, { caller, runId, after, left }: Followed) {
+/** The events of a run, for as long as the caller may see them and this process lives. */
+export function followed({ runs, alive, closing }: House, { caller, runId, after, left }: Followed) {
   const until = AbortSignal.any([left, closing])
-  const events = follow(runs, { userId: caller.user_id, runId, after, alive: () => alive(caller), until })
+  return follow(runs, { userId: caller.user_id, runId, after, alive: () => alive(caller), until })
+}
+
+/** Sends lines as they come. */
+export function sendStream(reply: FastifyReply, lines: AsyncIterable<string>) {
   reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no')
-  return reply.send(Readable.from(events, { objectMode: false }))
+  return reply.send(Readable.from(lines, { objectMode: false }))
+}
+
+/** As whom rag is asked on behalf of a request. */
+export function askerOf({ headers, ip }: FastifyRequest): Asker {
+  return { authorization: headers.authorization ?? '', address: ip }
+}
+
+/** How a run ended well; throws how it ended otherwise. */
+export function demandDone(ending: Ending) {
+  if (ending.state === 'done') return ending
+  throw failure(ending.state === 'cancelled' ? 'cancelled' : ending.code)
 }

@@ -1,0 +1,122 @@
+// A run in OpenAI's words, so that clients people already have can ask. Which documents were used stands beside the choices.
+import Type, { type Static } from 'typebox'
+import { HEARTBEAT } from './follow.ts'
+import type { RunEvent } from './runs.ts'
+import { Citation, type Reply } from './schemas.ts'
+
+/** Most messages of a history, and the longest of one, in characters. */
+const MESSAGES_MAX = 200
+const CONTENT_CHARS_MAX = 100_000
+
+const Part = Type.Object({ type: Type.Literal('text'), text: Type.String({ maxLength: CONTENT_CHARS_MAX }) })
+const Content = Type.Union([
+  Type.String({ maxLength: CONTENT_CHARS_MAX }),
+  Type.Array(Part, { minItems: 1, maxItems: 32 }),
+  Type.Null(),
+])
+/** Open, unlike our own bodies: these clients send much that has no meaning here. */
+export const ChatRequest = Type.Object(
+  {
+    model: Type.String({ minLength: 1, maxLength: 200 }),
+    messages: Type.Array(Type.Object({ role: Type.String({ maxLength: 32 }), content: Type.Optional(Content) }), {
+      minItems: 1,
+      maxItems: MESSAGES_MAX,
+    }),
+    stream: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+    stream_options: Type.Optional(Type.Union([Type.Object({ include_usage: Type.Optional(Type.Boolean()) }), Type.Null()])),
+  },
+  { title: 'ChatRequest' },
+)
+export type ChatRequest = Static<typeof ChatRequest>
+
+const ChatUsage = Type.Object({
+  prompt_tokens: Type.Integer(),
+  completion_tokens: Type.Integer(),
+  total_tokens: Type.Integer(),
+})
+export const Completion = Type.Object(
+  {
+    id: Type.String(),
+    object: Type.Literal('chat.completion'),
+    created: Type.Integer({ description: 'Seconds since 1970' }),
+    model: Type.String(),
+    choices: Type.Array(
+      Type.Object({
+        index: Type.Integer(),
+        message: Type.Object({ role: Type.Literal('assistant'), content: Type.String(), refusal: Type.Null() }),
+        logprobs: Type.Null(),
+        finish_reason: Type.Literal('stop'),
+      }),
+    ),
+    usage: ChatUsage,
+    citations: Type.Array(Citation),
+    grounded: Type.Boolean(),
+  },
+  { title: 'Completion' },
+)
+
+export const ModelList = Type.Object({
+  object: Type.Literal('list'),
+  data: Type.Array(
+    Type.Object({ id: Type.String(), object: Type.Literal('model'), created: Type.Integer(), owned_by: Type.String() }),
+  ),
+})
+
+/** What the person said, oldest first. */
+export function questionsOf({ messages }: ChatRequest): string[] {
+  return messages.filter(({ role }) => role === 'user').map(({ content }) => text(content))
+}
+
+function text(content: ChatRequest['messages'][number]['content']): string {
+  return typeof content === 'string' ? content : (content ?? []).map(part => part.text).join('\n')
+}
+
+/** The answer as one completion; `created` in seconds since 1970. */
+export function completionOf(reply: Reply, created: number): Static<typeof Completion> {
+  const message = { role: 'assistant' as const, content: reply.final_response, refusal: null }
+  return {
+    id: idOf(reply.run_id),
+    object: 'chat.completion',
+    created,
+    model: reply.answerer,
+    choices: [{ index: 0, message, logprobs: null, finish_reason: 'stop' }],
+    usage: usageOf(reply),
+    citations: reply.citations,
+    grounded: reply.grounded,
+  }
+}
+
+interface Streamed {
+  runId: string
+  model: string
+  created: number
+  includeUsage: boolean
+}
+
+/** The events of a run as chunks of a completion; the last one brings the citations. */
+export async function* chunks(events: AsyncIterable<RunEvent | undefined>, { runId, model, created, includeUsage }: Streamed) {
+  const head = { id: idOf(runId), object: 'chat.completion.chunk', created, model }
+  const chunk = (delta: object, finish_reason: 'stop' | null = null, beside: object = {}) =>
+    line({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...beside })
+  for await (const one of events) {
+    if (!one) yield HEARTBEAT
+    else if (one.event === 'run') yield chunk({ role: 'assistant', content: '' })
+    else if (one.event === 'delta') yield chunk({ content: (JSON.parse(one.data) as { text: string }).text })
+    else if (one.event === 'done') {
+      const reply = JSON.parse(one.data) as Reply
+      yield chunk({}, 'stop', { citations: reply.citations, grounded: reply.grounded })
+      if (includeUsage) yield line({ ...head, choices: [], usage: usageOf(reply) })
+    } else if (one.event === 'error' || one.event === 'cancelled') {
+      const { message = 'The request was cancelled', code = 'cancelled' } = JSON.parse(one.data) as Record<string, string>
+      yield line({ error: { message, code, type: code } })
+    }
+  }
+  yield 'data: [DONE]\n\n'
+}
+
+const line = (data: object) => `data: ${JSON.stringify(data)}\n\n`
+const idOf = (runId: string) => `chatcmpl-${runId}`
+
+function usageOf({ usage: { input_tokens, output_tokens } }: Reply): Static<typeof ChatUsage> {
+  return { prompt_tokens: input_tokens, completion_tokens: output_tokens, total_tokens: input_tokens + output_tokens }
+}

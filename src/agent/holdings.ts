@@ -1,0 +1,57 @@
+// Who holds something of a document: an index from each document to the runs and conversations that quote it, whoever's they are.
+//
+// The writer notes a holding before it writes, and looks for the mark of an erasure afterwards; the eraser marks first and reads the notes
+// afterwards. So whichever comes first, one of the two sees the other and nothing erased stays.
+import { type Redis, script } from '../platform/redis.ts'
+
+/** How long a mark is kept, in milliseconds: far longer than any run. */
+const MARK_MS = 86_400_000
+
+export interface Holding {
+  kind: 'run' | 'conversation'
+  userId: string
+  id: string
+}
+
+// KEYS: notes of a document. ARGV: holding, ms it is held for. Holdings past their time go, so the notes stay as few as what is held.
+const NOTE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], 'GT', now + ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1`
+
+export type Holdings = ReturnType<typeof openHoldings>
+
+export function openHoldings(redis: Redis) {
+  const note = script(redis, 'note_holding', NOTE)
+  const notesKey = (documentId: string) => `cited:{${documentId}}`
+  const markKey = (documentId: string) => `erased:{${documentId}}`
+
+  return {
+    /** Notes, before it is written, that something of these documents will be held for up to `heldMs`. */
+    async note(documents: string[], { kind, userId, id }: Holding, heldMs: number) {
+      await Promise.all(documents.map(one => note([notesKey(one)], [`${kind} ${userId} ${id}`, heldMs])))
+    },
+
+    /** Those of the documents that have been erased within the last day. */
+    async erased(documents: string[]): Promise<string[]> {
+      const marks = await Promise.all(documents.map(one => redis.exists(markKey(one))))
+      return documents.filter((_, at) => marks[at] === 1)
+    },
+
+    /** Marks a document as erased and gives everything that holds some of it. */
+    async take(documentId: string): Promise<Holding[]> {
+      await redis.set(markKey(documentId), '1', 'PX', MARK_MS)
+      const notes = await redis.zrange(notesKey(documentId), '0', '-1')
+      return notes.map(one => {
+        const [kind, userId = '', id = ''] = one.split(' ')
+        return { kind: kind as Holding['kind'], userId, id }
+      })
+    },
+
+    /** Forgets the notes of a document, once everything has let go. */
+    drop: (documentId: string) => redis.del(notesKey(documentId)),
+  }
+}
