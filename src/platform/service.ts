@@ -149,7 +149,6 @@ async function registerOpenapi(app: App, name: ServiceName) {
     openapi: {
       openapi: '3.1.0',
       info: { title: `${name} service`, version },
-      servers: [{ url: '.' }],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'Access token or API key' } } },
     },
     transform: ({ schema, url, route }) => {
@@ -158,5 +157,9 @@ async function registerOpenapi(app: App, name: ServiceName) {
       return { schema: { ...schema, ...lock }, url }
     },
   })
-  app.get('/openapi.json', { config: { access: 'public', unlimited: true }, schema: { hide: true } }, () => app.swagger())
+  app.get('/openapi.json', { config: { access: 'public', unlimited: true }, schema: { hide: true } }, () => ({
+    ...app.swagger(),
+    // Relative, so that it is true under every prefix; the plugin itself takes absolute ones only.
+    servers: [{ url: '.' }],
+  }))
 }
