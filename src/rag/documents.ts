@@ -117,7 +117,8 @@ export function openDocuments({ catalogue, collections, originals, queue }: Part
       queue.room(user, 1)
       const job = { id: newId(), document_id: id, user_id: user, original: document.original, name: document.title }
       transaction(() => {
-        documents.renew({ ...document, job_id: job.id })
+        const { original, bytes, source, metadata } = document
+        documents.renew({ id, original, bytes, source, metadata, job_id: job.id })
         jobs.insert(job)
       })
       queue.offer([job])

@@ -6,11 +6,12 @@ import type { Chunk } from './chunk.ts'
 import type { QueryVector } from './embed.ts'
 import type { Section } from './extract/canonical.ts'
 import { describeModel, fingerprint, requireWeights } from './models.ts'
-import type { Legs, LegsRequest } from './workers/searcher.ts'
+import type { FindRequest, Found } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
-/** Questions that may wait for the query lane or the search lane. */
+/** Questions that may wait for their vector, and collections that may wait to be searched; a question may ask 50 of these. */
 const QUESTIONS_WAITING_MAX = 256
+const SEARCHES_WAITING_MAX = 1024
 /** Batches of documents that may wait to be embedded, or changes to be written; far more than the ingest queue hands over at once. */
 const BATCHES_WAITING_MAX = 1024
 /** Longest wait for what is under way when closing, in milliseconds. */
@@ -53,7 +54,7 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
   const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX)
   const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX)
   const writer = lane('workers/writer.ts', 1, BATCHES_WAITING_MAX)
-  const searcher = lane('workers/searcher.ts', 1, QUESTIONS_WAITING_MAX)
+  const searcher = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX)
 
   let isReady = false
   const close = async () => {
@@ -108,11 +109,11 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
       },
     },
 
-    /** Candidates of both legs in one collection, as of one moment; see search.ts. */
-    async legs(request: LegsRequest): Promise<Legs> {
-      const legs = await searcher<Legs>('legs', request)
-      if (legs.behind) tend(request.dir)
-      return legs
+    /** The best of one collection; see search.ts. */
+    async find(request: FindRequest): Promise<Found[]> {
+      const { hits, behind } = await searcher<{ hits: Found[]; behind: boolean }>('find', request)
+      if (behind) tend(request.dir)
+      return hits
     },
   }
 }

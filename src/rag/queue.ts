@@ -14,7 +14,7 @@ const RUNNING_OF_USER_MAX = 4
 const TRIES_MAX = 3
 const STARTS_MAX = 10
 /** Pause before the next try, growing, in milliseconds. */
-const PAUSE_MS = 500
+const PAUSE_MS = 100
 const PAUSE_MS_MAX = 60_000
 /** Longest a job may take, in milliseconds. */
 const JOB_MS_MAX = 6 * 3600 * 1000
@@ -44,7 +44,7 @@ interface Parts {
   /** Tidies what a job that was given up left behind. */
   tidy: (job: JobRow) => Promise<void>
   waitingMax: number
-  log: { error: (context: object, message: string) => void }
+  log: { error: (context: object, message: string) => void; info: (context: object, message: string) => void }
 }
 
 export function openQueue({ catalogue: { jobs, documents, transaction }, ingest, tidy, waitingMax, log }: Parts) {
@@ -145,6 +145,7 @@ export function openQueue({ catalogue: { jobs, documents, transaction }, ingest,
   }
 
   async function giveUp(one: Running, final: Failure) {
+    log.info({ job_id: one.job.id, code: final.code, cause: final.extras.cause }, 'a job was given up')
     const job = jobs.byId(one.job.id)
     if (job) await tidy(job).catch(error => log.error({ err: error, job_id: job.id }, 'what a job left could not be tidied'))
     note(one, { ...one.progress, state: 'failed', failure: written(final) })

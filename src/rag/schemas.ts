@@ -1,7 +1,7 @@
 // The bodies rag takes and gives, as in the HTTP contract.
 import Type, { type Static } from 'typebox'
 import { failures } from '../contracts/failure.ts'
-import { Id } from '../contracts/search.ts'
+import { Id, Passage, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
 import { documentStates } from './store/tables/documents.ts'
 
 const closed = { additionalProperties: false }
@@ -161,6 +161,54 @@ export const CollectionReceipt = Type.Object(
 )
 export const GrantOf = Type.Object({ id: Id, user_id: Type.String({ pattern: '^[0-9a-f]{32}$' }) }, closed)
 export const Grant = Type.Object({ access: GrantAccess }, { ...closed, title: 'Grant' })
+
+const FieldName = Type.String({ minLength: 1, maxLength: 100 })
+const Bound = Type.Union([Type.String({ maxLength: 2000 }), Type.Number()])
+const Bounds = Type.Object(
+  { gt: Type.Optional(Bound), gte: Type.Optional(Bound), lt: Type.Optional(Bound), lte: Type.Optional(Bound) },
+  { ...closed, minProperties: 1 },
+)
+const OneOf = Type.Object({ in: Type.Array(Scalar, { minItems: 1, maxItems: 100 }) }, closed)
+/** What every passage's document must have in its metadata. */
+const Filter = Type.Record(FieldName, Type.Union([Scalar, OneOf, Bounds]), {
+  minProperties: 1,
+  maxProperties: 10,
+  title: 'Filter',
+})
+export const Search = Type.Object(
+  { ...SearchRequest.properties, group_by: Type.Optional(Type.Literal('document')), filter: Type.Optional(Filter) },
+  { ...closed, title: 'Search' },
+)
+/** The question of the older routes. */
+export const OlderQuestion = Type.Object(
+  {
+    query: Type.String({ minLength: 1, maxLength: 1000 }),
+    top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX })),
+  },
+  { ...closed, title: 'OlderQuestion' },
+)
+export const OlderDocuments = Type.Object({ documents: Type.Array(Passage) }, { title: 'OlderDocuments' })
+const AnswerSource = Type.Object({
+  document_id: Type.String(),
+  version: Type.String(),
+  title: Type.String(),
+  source: Nullable(Type.String()),
+  start_byte: Count,
+  end_byte: Count,
+  quote: Type.String(),
+  score: Type.Number(),
+})
+export const OlderAnswer = Type.Object(
+  {
+    documents: Type.Array(Passage),
+    context: Type.String(),
+    response: Type.String(),
+    answer: Type.String({ description: 'The same as `response`' }),
+    grounded: Type.Boolean(),
+    sources: Type.Array(AnswerSource),
+  },
+  { title: 'OlderAnswer' },
+)
 
 export const Status = Type.Object(
   {

@@ -20,7 +20,8 @@ export function decode(bytes: Buffer, declared?: string): Decoded {
   if (utf8 !== undefined) return { text: utf8, encoding: { name: 'utf-8', confidence: 1 }, bytes_skipped: 0 }
   if (declared && known(declared)) {
     const text = strict(bytes, declared)
-    if (text !== undefined) return { text, encoding: { name: new TextDecoder(declared).encoding, confidence: 1 }, bytes_skipped: 0 }
+    if (text !== undefined)
+      return { text, encoding: { name: new TextDecoder(declared).encoding, confidence: 1 }, bytes_skipped: 0 }
   }
   const guesses = ranked(sample(bytes))
   for (const { name, confidence } of guesses) {

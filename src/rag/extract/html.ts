@@ -2,6 +2,7 @@
 // size cost only time. Scripts, styles, navigation and hidden parts are left out and counted.
 import { Parser } from 'htmlparser2'
 import { type Block, type Coverage, isLabelRow, type Reading, rowBlocks, type Source } from './blocks.ts'
+import { Refusal } from './refusal.ts'
 
 const leftOut = new Set([
   'script',
@@ -22,6 +23,8 @@ const apart = new Set(
     ' ',
   ),
 )
+/** The parser's own work grows with the square of the depth; pages of unclosed tags stay far below this. */
+const DEPTH_MAX = 10_000
 /** Elements that never have content: they must not be waited for. */
 const empty = new Set('area base br col embed hr img input link meta source track wbr'.split(' '))
 
@@ -37,6 +40,7 @@ export function htmlBlocks(text: string, guessLabels = false): Reading & { cover
   const blocks: Block[] = []
   const coverage: Coverage = { bytes_skipped: 0, tables: 0, images: 0, truncated_tokens: 0 }
   const grids: Grid[] = []
+  let depth = 0
   let skipping = 0
   let title: string | undefined
   let kind: Block['kind'] = 'paragraph'
@@ -62,6 +66,7 @@ export function htmlBlocks(text: string, guessLabels = false): Reading & { cover
   const parser = new Parser(
     {
       onopentag(name, attributes) {
+        if (++depth > DEPTH_MAX) throw new Refusal('too_large', `The document is nested deeper than ${DEPTH_MAX} levels`)
         if (skipping || leftOut.has(name) || 'hidden' in attributes) {
           if (!empty.has(name)) skipping++
           return
@@ -91,6 +96,7 @@ export function htmlBlocks(text: string, guessLabels = false): Reading & { cover
         else words += kind === 'code' ? part : part.replace(/\s+/g, ' ')
       },
       onclosetag(name) {
+        depth--
         if (skipping) {
           if (!empty.has(name)) skipping--
           return

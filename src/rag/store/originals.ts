@@ -125,7 +125,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
     },
 
     /** Ids of the collections that have a folder. */
-    collections: () => readdir(join(dataDir, 'collections')).catch(() => []),
+    collections: (): Promise<string[]> => readdir(join(dataDir, 'collections')).catch(() => []),
 
     /** Throws `storage_full` while less than the floor is free. */
     async roomy() {

@@ -1,0 +1,113 @@
+// Finding: a question goes to the collections its asker may read and to no other; what comes back is dressed with what the catalogue
+// knows of the documents. A document that is just being erased is not among them, whatever an index still holds.
+import { answer } from '../answering/answer.ts'
+import type { Passage, SearchMode } from '../contracts/search.ts'
+import type { Collections } from './collections.ts'
+import type { Hit, SearchOrder } from './search.ts'
+import type { Catalogue } from './store/catalogue.ts'
+import type { Condition } from './store/tables/documents.ts'
+
+interface Parts {
+  catalogue: Catalogue
+  collections: Collections
+  directory: (collection: string) => string
+  search: (order: SearchOrder) => Promise<Hit[]>
+  /** Passages given when the asker names no number, and the least score that supports an answer. */
+  topK: number
+  scoreMin: number
+}
+
+/** A value, a list of values, or bounds. */
+type Wanted = Scalar | { in: Scalar[] } | { gt?: Bound; gte?: Bound; lt?: Bound; lte?: Bound }
+type Bound = string | number
+type Scalar = Bound | boolean | null
+
+export interface Question {
+  query: string
+  top_k?: number
+  mode?: SearchMode
+  collection_ids?: string[]
+  min_score?: number
+  group_by?: 'document'
+  filter?: Record<string, Wanted>
+  explain?: boolean
+}
+
+/** What is said when nothing supports an answer. */
+const NOTHING = 'Nothing in your documents answers this.'
+
+export function openFinding({ catalogue, collections, directory, search, topK, scoreMin }: Parts) {
+  const { documents } = catalogue
+
+  /** The best passages the user may read, best first. Throws `not_found` for a named collection she may not. */
+  async function passages(user: string, question: Question): Promise<Passage[]> {
+    const { query, mode = 'hybrid', top_k = topK, min_score, group_by, filter, explain = false } = question
+    const ids = collections.searched(user, question.collection_ids)
+    const hits = await search({
+      query,
+      mode,
+      top_k,
+      min_score,
+      group_by,
+      collections: ids.map(id => ({ id, dir: directory(id) })),
+      ...(filter && { documents: documents.matching(JSON.stringify(ids), JSON.stringify(conditions(filter))) }),
+    })
+    const known = new Map(documents.byIds(JSON.stringify(hits.map(hit => hit.document_id))).map(row => [row.id, row]))
+    return hits.flatMap(({ legs, ...hit }) => {
+      const row = known.get(hit.document_id)
+      if (!row) return []
+      const { title, source, metadata } = row
+      return [{ ...hit, title, source, metadata: JSON.parse(metadata), ...(explain && { legs }) }]
+    })
+  }
+
+  /** The passages that score high enough to support an answer. */
+  const supporting = (user: string, query: string, top_k?: number) => passages(user, { query, top_k, min_score: scoreMin })
+
+  return {
+    passages,
+    supporting,
+
+    /** The passages that support an answer, and the answer: sentences of theirs, each with its place. */
+    async answered(user: string, query: string, top_k?: number) {
+      const found = await supporting(user, query, top_k)
+      const { grounded, sentences } = answer(query, found, { scoreMin })
+      const said = grounded ? sentences.map(({ text }) => text).join(' ') : NOTHING
+      const sources = sentences.flatMap(({ passage, start_byte, end_byte, text: quote }) => {
+        const of = found[passage]
+        return of
+          ? [
+              {
+                document_id: of.document_id,
+                version: of.version,
+                title: of.title,
+                source: of.source,
+                start_byte,
+                end_byte,
+                quote,
+                score: of.score,
+              },
+            ]
+          : []
+      })
+      return {
+        documents: found,
+        context: found.map(({ content }) => content).join('\n\n'),
+        response: said,
+        answer: said,
+        grounded,
+        sources,
+      }
+    },
+  }
+}
+
+/** A filter as a flat list: every condition must hold. */
+function conditions(filter: Record<string, Wanted>): Condition[] {
+  return Object.entries(filter).flatMap(([key, wanted]): Condition[] => {
+    if (wanted === null || typeof wanted !== 'object') return [{ key, is: 'in', values: [wanted] }]
+    if ('in' in wanted) return [{ key, is: 'in', values: wanted.in }]
+    const bounds = Object.entries(wanted) as ['gt' | 'gte' | 'lt' | 'lte', Bound][]
+    return bounds.map(([is, value]) => ({ key, is, values: [value] }))
+  })
+}

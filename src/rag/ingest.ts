@@ -1,0 +1,152 @@
+// The pipeline, stage by stage: original → text → passages → vectors → visible. Kill it on any line: run again, it ends with the same
+// document searchable once. Stages write nothing that search sees; one publish in the collection's file does, and from the moment that
+// is intended the job can only go forward.
+import { createHash } from 'node:crypto'
+import { failure } from '../platform/errors.ts'
+import type { Chunk } from './chunk.ts'
+import type { Exclusive } from './exclusive.ts'
+import type { Coverage } from './extract/blocks.ts'
+import type { Section } from './extract/canonical.ts'
+import type { Ingest, Progress } from './queue.ts'
+import type { Catalogue } from './store/catalogue.ts'
+import type { Originals } from './store/originals.ts'
+import type { JobRow } from './store/tables/jobs.ts'
+import { openTurns } from './turns.ts'
+
+/** Passages embedded in one turn: short enough that other users' turns come soon, long enough that a commit per turn costs little. */
+const BATCH = 32
+
+export interface Extracted {
+  text: string
+  sections: Section[]
+  media_type: string
+  coverage: Coverage
+}
+
+/** What the pipeline drives; every one of them works off the main thread. */
+export interface Stages {
+  extract: (file: { path: string; name: string }, signal: AbortSignal) => Promise<Extracted>
+  chunk: (text: string, sections: Section[]) => Promise<Chunk[]>
+  /** Row-major, one unit vector per text. */
+  embed: (texts: string[]) => Promise<Float32Array>
+  write: {
+    appended: (dir: string, document: string, version: string) => Promise<number>
+    append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) => Promise<void>
+    publish: (dir: string, document: string, version: string) => Promise<void>
+    sweep: (dir: string, keep: { document_id: string; version: string }[]) => Promise<number>
+  }
+}
+
+interface Parts {
+  catalogue: Catalogue
+  originals: Originals
+  exclusive: Exclusive
+  stages: Stages
+  extractAtOnce: number
+  embedAtOnce: number
+  versionsKept: number
+}
+
+type Report = (progress: Progress) => void
+
+export function openIngest({ catalogue, originals, exclusive, stages, extractAtOnce, embedAtOnce, versionsKept }: Parts) {
+  const { documents, versions, jobs, transaction } = catalogue
+  const extracting = openTurns(extractAtOnce)
+  const embedding = openTurns(embedAtOnce)
+
+  /** Takes a job to its end. Throws a failure that is the document's own, or whatever went wrong here. */
+  const ingest: Ingest = async (job, signal, report) => {
+    const collection = documents.byId(job.document_id)?.collection_id
+    if (!collection) return
+    if (!job.publishing) await make(job, collection, signal, report)
+    await show(jobs.byId(job.id) ?? job, collection, report)
+  }
+
+  /** Everything before the point of no return: text on disk, passages and vectors appended, none of them visible. */
+  async function make(job: JobRow, collection: string, signal: AbortSignal, report: Report) {
+    const file = { path: originals.original(collection, job.original), name: job.name }
+    const { text, sections, media_type, coverage } = await extracting(job.user_id, signal, () => stages.extract(file, signal))
+    const passages = await stages.chunk(text, sections)
+    if (passages.length === 0) throw failure('no_text')
+
+    const version = createHash('sha256').update(text).digest('hex')
+    await exclusive(collection, async () => {
+      await originals.writeText(collection, version, text)
+      jobs.made(job.id, version)
+    })
+    await embed(job, collection, version, passages, signal, report)
+    signal.throwIfAborted()
+    transaction(() => {
+      versions.intend({
+        document_id: job.document_id,
+        version,
+        original: job.original,
+        media_type,
+        coverage: JSON.stringify(coverage),
+        passages: passages.length,
+        created_at: Date.now(),
+      })
+      jobs.publish(job.id)
+    })
+  }
+
+  /** Embeds batch after batch, each in the user's turn; what an earlier attempt appended is not embedded again. */
+  async function embed(job: JobRow, collection: string, version: string, passages: Chunk[], signal: AbortSignal, report: Report) {
+    const dir = originals.directory(collection)
+    const total = passages.length
+    const before = await stages.write.appended(dir, job.document_id, version)
+    report({ state: 'embedding', done: before, total, failure: null })
+    for (let done = before; done < total; done += BATCH) {
+      const batch = passages.slice(done, done + BATCH)
+      const vectors = await embedding(job.user_id, signal, () => stages.embed(batch.map(({ content }) => content)))
+      await stages.write.append(dir, job.document_id, version, batch, vectors)
+      if (done === before && job.attempts > 1) jobs.forgive(job.id)
+      report({ state: 'embedding', done: Math.min(done + BATCH, total), total, failure: null })
+    }
+  }
+
+  /** The flip. The new version appears and the old one goes in one transaction of the collection's file; the catalogue follows. */
+  async function show(job: JobRow, collection: string, report: Report) {
+    const { document_id, version } = job
+    if (!version) throw new Error('A job that publishes has made a text')
+    await stages.write.publish(originals.directory(collection), document_id, version)
+    const passages = versions.one(document_id, version)?.passages ?? 0
+    const let_go = transaction(() => {
+      versions.keep(document_id, version)
+      documents.show(document_id, version)
+      const progress = { state: 'ready', done: passages, total: passages, failure: null } as const
+      jobs.advance({ id: job.id, ...progress })
+      documents.follow({ id: document_id, job_id: job.id, state: 'ready', failure: null })
+      return versions.prune(document_id, version, versionsKept)
+    })
+    await drop(collection, let_go)
+    report({ state: 'ready', done: passages, total: passages, failure: null })
+  }
+
+  /** Removes the files of versions nobody needs any more; what a crash leaves here goes at the next start. */
+  async function drop(collection: string, gone: readonly { version: string; original: string }[]) {
+    await exclusive(collection, async () => {
+      await originals.remove(
+        collection,
+        'texts',
+        gone.map(({ version }) => version).filter(one => !versions.needsText(collection, one)),
+      )
+      const left = gone.map(({ original }) => original).filter(one => !versions.needsOriginal(collection, one))
+      await originals.remove(collection, 'originals', left)
+    })
+  }
+
+  /** Removes what a job that is given up left: its text and the passages that were never shown. The original stays for a retry. */
+  async function tidy(job: JobRow) {
+    const collection = documents.byId(job.document_id)?.collection_id
+    if (!collection || !job.version) return
+    const { version } = job
+    await exclusive(collection, async () => {
+      jobs.unmake(job.id)
+      if (!versions.needsText(collection, version)) await originals.remove(collection, 'texts', [version])
+    })
+    await stages.write.sweep(originals.directory(collection), jobs.making(collection))
+  }
+
+  return { ingest, tidy }
+}

@@ -1,0 +1,147 @@
+// Rag assembled: what it opens, in which order, which routes it serves, and how it closes.
+import { mkdirSync } from 'node:fs'
+import multipart from '@fastify/multipart'
+import { remoteKeys } from '../platform/keys.ts'
+import type { App, Service } from '../platform/service.ts'
+import { openCollections } from './collections.ts'
+import type { RagConfig } from './config.ts'
+import { openDocuments } from './documents.ts'
+import { openErasureStream } from './erasure-stream.ts'
+import { openErasures } from './erasures.ts'
+import { openExclusive } from './exclusive.ts'
+import { extract, extractLimits } from './extract/run.ts'
+import { openFinding } from './finding.ts'
+import { openIdempotency } from './idempotency.ts'
+import { openIngest } from './ingest.ts'
+import { openLanes } from './lanes.ts'
+import { openQueue } from './queue.ts'
+import { byteRoutes } from './routes/bytes.ts'
+import { collectionRoutes } from './routes/collections.ts'
+import { documentRoutes } from './routes/documents.ts'
+import { jobRoutes } from './routes/jobs.ts'
+import { olderRoutes } from './routes/older.ts'
+import { searchRoutes } from './routes/search.ts'
+import { statusRoutes } from './routes/status.ts'
+import { search } from './search.ts'
+import { openCatalogue } from './store/catalogue.ts'
+import { lockFolder } from './store/lock.ts'
+import { openOriginals } from './store/originals.ts'
+import { sweep } from './sweep.ts'
+import { openUploads } from './uploads.ts'
+
+/** Children that extract at once; each may take a core. */
+const EXTRACT_AT_ONCE = 2
+/** Bounds of a form: files, other fields, bytes of one field. */
+const FILES_MAX = 100
+const FIELDS_MAX = 10
+const FIELD_BYTES_MAX = 64 * 1024
+
+/** Everything rag's routes work with. */
+export type House = Awaited<ReturnType<typeof openHouse>>
+
+/** The rag service. */
+export function ragService(config: RagConfig): Service {
+  return {
+    name: 'rag',
+    config,
+    keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
+    async plugin(app) {
+      await app.register(multipart, {
+        preservePath: true,
+        throwFileSizeLimit: false,
+        limits: {
+          files: FILES_MAX,
+          fields: FIELDS_MAX,
+          parts: FILES_MAX + FIELDS_MAX,
+          fieldSize: FIELD_BYTES_MAX,
+          fileSize: Infinity,
+        },
+      })
+      const house = await openHouse(app, config)
+      for (const routes of [documentRoutes, byteRoutes, jobRoutes, collectionRoutes, searchRoutes, olderRoutes, statusRoutes]) {
+        await app.register(routes, house)
+      }
+    },
+  }
+}
+
+/** Opens the parts, sweeps what an earlier process left, and takes up its work. Whatever is opened is closed with the app. */
+async function openHouse(app: App, config: RagConfig) {
+  const { log, redis } = app
+  const dataDir = config.RAG_DATA_DIR
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(dataDir)
+  app.addHook('onClose', async () => lock.release())
+  const catalogue = openCatalogue(dataDir)
+  app.addHook('onClose', async () => catalogue.close())
+  const originals = await openOriginals(dataDir, config.RAG_FREE_BYTES_MIN)
+  const lanes = await openLanes({
+    modelsDir: config.RAG_MODELS_DIR,
+    model: config.RAG_EMBEDDING_MODEL,
+    embedThreads: config.RAG_EMBED_THREADS,
+    chunkTokens: config.RAG_CHUNK_SIZE,
+    chunkOverlap: config.RAG_CHUNK_OVERLAP,
+  })
+  app.addHook('onClose', async () => lanes.close())
+  await sweep({ catalogue, originals, write: lanes.write })
+
+  const exclusive = openExclusive()
+  const collections = openCollections(catalogue)
+  const { ingest, tidy } = openIngest({
+    catalogue,
+    originals,
+    exclusive,
+    stages: {
+      extract: (file, signal) => extract(file, extractLimits, signal),
+      chunk: lanes.chunk,
+      embed: lanes.embedPassages,
+      write: lanes.write,
+    },
+    extractAtOnce: EXTRACT_AT_ONCE,
+    // One batch more than there are threads, so that none waits for the next to be handed over.
+    embedAtOnce: config.RAG_EMBED_THREADS + 1,
+    versionsKept: config.RAG_VERSIONS_KEPT,
+  })
+  const queue = openQueue({ catalogue, ingest, tidy, waitingMax: config.RAG_QUEUE_MAX, log })
+  app.addHook('onClose', async () => queue.close())
+  const stream = openErasureStream({ redis, catalogue, log })
+  app.addHook('onClose', async () => stream.close())
+  const erasures = openErasures({ catalogue, originals, exclusive, queue, write: lanes.write, stream, log })
+  app.addHook('onClose', async () => erasures.close())
+
+  app.needs('store', () => catalogue.alive())
+  app.needs('model', () => lanes.ready())
+  app.tells('embedding_model', config.RAG_EMBEDDING_MODEL)
+  app.addHook('onReady', async () => {
+    void erasures.resume()
+    queue.resume()
+    stream.follow(erasures.user)
+  })
+
+  const idempotency = openIdempotency(catalogue)
+  const finding = openFinding({
+    catalogue,
+    collections,
+    directory: originals.directory,
+    search: order => search(lanes, order),
+    topK: config.RAG_TOP_K_RESULTS,
+    scoreMin: config.RAG_SIMILARITY_THRESHOLD,
+  })
+  return {
+    config,
+    originals,
+    collections,
+    erasures,
+    finding,
+    uploads: openUploads({
+      catalogue,
+      collections,
+      originals,
+      exclusive,
+      idempotency,
+      queue,
+      userBytesMax: config.RAG_USER_BYTES_MAX,
+    }),
+    documents: openDocuments({ catalogue, collections, originals, queue }),
+  }
+}

@@ -1,0 +1,52 @@
+// The bytes of a document: its canonical text, by range if asked, and its original, as a download that no browser will run.
+import { type FileHandle, open } from 'node:fs/promises'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { failure } from '../../platform/errors.ts'
+import type { Routes } from '../../platform/service.ts'
+import { attachment } from '../disposition.ts'
+import type { Readable } from '../documents.ts'
+import type { House } from '../plugin.ts'
+import { type Conditions, partOf } from '../ranges.ts'
+import { ById, VersionQuery } from '../schemas.ts'
+
+export async function byteRoutes(app: Routes, { documents }: House) {
+  const config = { access: 'read:rag' } as const
+  const schema = { params: ById, querystring: VersionQuery }
+
+  app.get('/documents/:id/text', { config, schema }, (request, reply) =>
+    send(request, reply, documents.text(request.caller.user_id, request.params.id, request.query.version)),
+  )
+
+  app.get('/documents/:id/content', { config, schema }, (request, reply) => {
+    const file = documents.content(request.caller.user_id, request.params.id, request.query.version)
+    reply.header('content-disposition', attachment(file.title)).header('content-security-policy', "default-src 'none'; sandbox")
+    return send(request, reply, file)
+  })
+}
+
+/** Answers with the part of a file that was asked for. */
+async function send({ method, headers }: FastifyRequest, reply: FastifyReply, { path, etag, media_type }: Readable) {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? failure('gone') : error
+  })
+  const body = await bodyOf(file, method === 'HEAD' ? { ...headers, range: undefined } : headers, etag, method === 'HEAD').catch(
+    async error => {
+      await file.close()
+      throw error
+    },
+  )
+  const { status, start, end, size, stream } = body
+  if (!stream) await file.close()
+  reply.code(status).headers({ etag: `"${etag}"`, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' })
+  reply.header('x-content-type-options', 'nosniff')
+  if (status === 206) reply.header('content-range', `bytes ${start}-${end - 1}/${size}`)
+  if (status !== 304) reply.type(media_type).header('content-length', end - start)
+  return reply.send(stream)
+}
+
+async function bodyOf(file: FileHandle, conditions: Conditions, etag: string, headOnly: boolean) {
+  const { size } = await file.stat()
+  const part = partOf(conditions, etag, size)
+  const empty = headOnly || part.start === part.end
+  return { ...part, size, stream: empty ? null : file.createReadStream({ start: part.start, end: part.end - 1 }) }
+}

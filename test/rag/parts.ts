@@ -1,0 +1,185 @@
+// Rag's parts without its service, on a real disk, with stages that take no model: for tests of what happens between the stages.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { receiveText } from '../../src/rag/arrivals.ts'
+import { openCollections } from '../../src/rag/collections.ts'
+import { type JobView, openDocuments } from '../../src/rag/documents.ts'
+import { openErasures } from '../../src/rag/erasures.ts'
+import { openExclusive } from '../../src/rag/exclusive.ts'
+import { openIdempotency } from '../../src/rag/idempotency.ts'
+import { type Extracted, openIngest, type Stages } from '../../src/rag/ingest.ts'
+import { openQueue } from '../../src/rag/queue.ts'
+import { openCatalogue } from '../../src/rag/store/catalogue.ts'
+import { openOriginals } from '../../src/rag/store/originals.ts'
+import { sweep } from '../../src/rag/sweep.ts'
+import { openUploads } from '../../src/rag/uploads.ts'
+
+/** What a collection's file would hold: passages by document and version, and which version is shown. */
+export type Shelf = Map<string, { passages: Map<string, string[]>; shown?: string }>
+
+/** Stages that read a text, cut it at line ends and keep the passages in `shelf`. */
+export function plainStages(
+  shelf: Shelf,
+): Stages & { write: { remove: (dir: string, document: string) => Promise<{ passages: number }>; close: () => Promise<void> } } {
+  const held = (document: string) => {
+    const known = shelf.get(document) ?? { passages: new Map<string, string[]>() }
+    shelf.set(document, known)
+    return known
+  }
+  return {
+    async extract({ path }): Promise<Extracted> {
+      return {
+        text: (await readFile(path, 'utf8')).trimEnd(),
+        sections: [],
+        media_type: 'text/plain',
+        coverage: { bytes_skipped: 0, tables: 0, truncated_tokens: 0 },
+      }
+    },
+    async chunk(text) {
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map(content => ({ content, start_byte: 0, end_byte: content.length }))
+    },
+    embed: async texts => new Float32Array(texts.length),
+    write: {
+      appended: async (_dir, document, version) => held(document).passages.get(version)?.length ?? 0,
+      async append(_dir, document, version, passages) {
+        held(document).passages.set(version, [
+          ...(held(document).passages.get(version) ?? []),
+          ...passages.map(({ content }) => content),
+        ])
+      },
+      async publish(_dir, document, version) {
+        const of = held(document)
+        of.shown = version
+        for (const other of of.passages.keys()) if (other !== version) of.passages.delete(other)
+      },
+      async sweep(_dir, keep) {
+        let gone = 0
+        for (const [document, { passages, shown }] of shelf) {
+          for (const version of passages.keys()) {
+            const kept = version === shown || keep.some(one => one.document_id === document && one.version === version)
+            if (!kept && passages.delete(version)) gone++
+          }
+        }
+        return gone
+      },
+      async remove(_dir, document) {
+        const passages = [...(shelf.get(document)?.passages.values() ?? [])].reduce((sum, list) => sum + list.length, 0)
+        shelf.delete(document)
+        return { passages }
+      },
+      close: async () => {},
+    },
+  }
+}
+
+interface Options {
+  stages?: Partial<Stages>
+  waitingMax?: number
+  userBytesMax?: number
+  versionsKept?: number
+  /** Takes the place of Redis. */
+  announce?: () => Promise<string>
+}
+
+/** Opens rag's parts on `dataDir`, sweeps and takes up work like a start does. `stop` leaves like a process that ends. */
+export async function openParts(dataDir: string, shelf: Shelf, options: Options = {}) {
+  const log = { error: () => {}, info: () => {} }
+  const catalogue = openCatalogue(dataDir)
+  const originals = await openOriginals(dataDir, 0)
+  const plain = plainStages(shelf)
+  const stages = { ...plain, ...options.stages, write: { ...plain.write, ...options.stages?.write } }
+  await sweep({ catalogue, originals, write: stages.write })
+  const exclusive = openExclusive()
+  const collections = openCollections(catalogue)
+  const { versionsKept = 2, waitingMax = 100, userBytesMax = 2000 } = options
+  const { ingest, tidy } = openIngest({ catalogue, originals, exclusive, stages, extractAtOnce: 2, embedAtOnce: 2, versionsKept })
+  const queue = openQueue({ catalogue, ingest, tidy, waitingMax, log })
+  const announced: object[] = []
+  const stream = {
+    async announce(erasure: object) {
+      const entry = (await options.announce?.()) ?? '1-0'
+      announced.push(erasure)
+      return entry
+    },
+    behind: async () => ['agent'],
+  }
+  const erasures = openErasures({ catalogue, originals, exclusive, queue, write: stages.write, stream, log })
+  const uploads = openUploads({
+    catalogue,
+    collections,
+    originals,
+    exclusive,
+    idempotency: openIdempotency(catalogue),
+    queue,
+    userBytesMax,
+  })
+  const documents = openDocuments({ catalogue, collections, originals, queue })
+  const resumed = erasures.resume()
+  queue.resume()
+
+  const limits = { fileBytesMax: 1000, uploadBytesMax: 1500 }
+  return {
+    catalogue,
+    originals,
+    collections,
+    queue,
+    erasures,
+    uploads,
+    documents,
+    announced,
+    limits,
+    resumed,
+    /** Uploads a text as a user and gives what was answered for it. */
+    async upload(
+      user: string,
+      title: string,
+      text: string,
+      wishes: { on_same_name?: 'replace' | 'keep_both' | 'refuse'; collection_id?: string; key?: string } = {},
+    ) {
+      const { key, ...rest } = wishes
+      const { status, reply } = await uploads.take(user, key, () =>
+        receiveText({ title, text, on_same_name: 'replace', ...rest }, originals, limits),
+      )
+      const [entry] = reply.documents
+      if (!entry || !('id' in entry)) throw new Error('refused')
+      return { status, ...entry }
+    },
+    /** Waits until a job has ended; gives how. */
+    ended(user: string, job: string) {
+      return new Promise<JobView>(resolve => {
+        const look = (view: JobView) => {
+          if (view.state !== 'ready' && view.state !== 'failed') return
+          forget()
+          resolve(view)
+        }
+        const forget = documents.watch(user, job, look)
+        look(documents.job(user, job))
+      })
+    },
+    async stop() {
+      await queue.close()
+      await erasures.close()
+      catalogue.close()
+    },
+  }
+}
+
+/** A data folder that is gone with the test. */
+export async function dataFolder(t: Test): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'rag-'))
+  t.teardown(() => rm(path, { recursive: true }))
+  return path
+}
+
+/** Parts on a folder of their own, gone with the test. */
+export async function partsFor(t: Test, options: Options = {}) {
+  const shelf: Shelf = new Map()
+  const parts = await openParts(await dataFolder(t), shelf, options)
+  t.teardown(() => parts.stop())
+  return { shelf, ...parts }
+}
