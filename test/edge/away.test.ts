@@ -156,6 +156,13 @@ t.test(
       'both work',
     )
 
+    await second.stop()
+    await counter(edge, 'cluster.rag.upstream_cx_destroy_remote$', 0)(t)
+    for (let i = 0; i < 40; i++)
+      t.equal((await ask(i % 2 ? 'POST' : 'GET')).status, 200, 'a replica that vanished between two requests costs none')
+    await second.start()
+    await healthy(2)
+
     second.ready = false
     await healthy(1)
     await resting(second)
