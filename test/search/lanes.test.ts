@@ -1,17 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import t from 'tap'
 import { openLanes } from '../../src/rag/lanes.ts'
-
-const options = {
-  modelsDir: resolve(import.meta.dirname, '../../run/models'),
-  model: 'Xenova/all-MiniLM-L6-v2',
-  embedThreads: 1,
-  chunkTokens: 200,
-  chunkOverlap: 32,
-}
-const skip = existsSync(options.modelsDir) ? false : 'no weights in run/models; make setup brings them'
+import { lanesFor, options, skip } from './lanes.ts'
 
 t.test('absent weights, wrong weights, an unknown model and too large chunks are each refused with a sentence', async t => {
   const modelsDir = mkdtempSync(join(tmpdir(), 'models-'))
@@ -25,8 +17,7 @@ t.test('absent weights, wrong weights, an unknown model and too large chunks are
 })
 
 t.test('lanes', { skip }, async t => {
-  const lanes = await openLanes(options)
-  t.teardown(() => lanes.close())
+  const lanes = await lanesFor(t)
 
   t.test('vectors have unit length, and the same text gives the same vector whatever stands beside it', async t => {
     const texts = ['The ferry leaves at dawn.', 'Barley.', '水坝建于一九五三年', '', 'word '.repeat(3000)]
@@ -58,7 +49,7 @@ t.test('lanes', { skip }, async t => {
   })
 
   t.test('closing lets what is under way finish and refuses what comes after', async t => {
-    const own = await openLanes(options)
+    const own = await lanesFor(t)
     const under = own.embedPassages(['The ferry leaves at dawn.'])
     await own.close()
     t.equal((await under).length, own.model.dimensions)

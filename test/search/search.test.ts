@@ -1,23 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import type { Test } from 'tap'
+import { readdirSync } from 'node:fs'
 import t from 'tap'
-import { type Lanes, openLanes } from '../../src/rag/lanes.ts'
-import { search } from '../../src/rag/search.ts'
-
-const modelsDir = resolve(import.meta.dirname, '../../run/models')
-const skip = existsSync(modelsDir) ? false : 'no weights in run/models; make setup brings them'
+import { type SearchOrder, search } from '../../src/rag/search.ts'
+import { add, chunkOf, folder, lanesFor, skip } from './lanes.ts'
 
 t.test('search', { skip }, async t => {
-  const lanes = await openLanes({
-    modelsDir,
-    model: 'Xenova/all-MiniLM-L6-v2',
-    embedThreads: 1,
-    chunkTokens: 200,
-    chunkOverlap: 32,
-  })
-  t.teardown(() => lanes.close())
+  const lanes = await lanesFor(t)
 
   t.test('a passage is found by its words and by its meaning, with scores between 0 and 1, best first', async t => {
     const collection = folder(t)
@@ -38,117 +25,79 @@ t.test('search', { skip }, async t => {
     t.same(await ask('xylophone quasar', 'lexical'), [])
   })
 
-  t.test('nothing is visible before it is published, and a new version replaces the old one in one step', async t => {
+  t.test('with known vectors the score is the cosine, and min_score cuts exactly there', async t => {
     const collection = folder(t)
-    const ask = async () =>
-      (await search(lanes, { query: 'sluice gate', mode: 'lexical', top_k: 5, collections: [collection] })).map(
-        ({ content }) => content,
+    const cosines = [1, 0.8, 0.5, 0.1, 0, -0.5]
+    const texts = cosines.map(cosine => `Passage ${cosine}`)
+    await lanes.write.append(collection.dir, 'a', 'v', texts.map(chunkOf), Float32Array.from(cosines.flatMap(unit)))
+    await lanes.write.publish(collection.dir, 'a', 'v')
+    const known = { ...lanes, embedQuery: async () => ({ vector: Float32Array.from(unit(1)), familiarity: 1 }) }
+    const ask = async (mode: 'vector' | 'hybrid', min_score?: number) =>
+      (await search(known, { query: 'unrelated', mode, top_k: 10, collections: [collection], min_score })).map(({ score }) =>
+        Number(score.toFixed(6)),
       )
-    const [first, second] = ['The sluice gate is green.', 'The sluice gate is red.']
-    await lanes.write.append(collection.dir, 'a', 'v1', [chunkOf(first)], await lanes.embedPassages([first]))
-    t.same(await ask(), [])
-    await lanes.write.publish(collection.dir, 'a', 'v1')
-    t.same(await ask(), [first])
-    await lanes.write.append(collection.dir, 'a', 'v2', [chunkOf(second)], await lanes.embedPassages([second]))
-    t.same(await ask(), [first])
-    await lanes.write.publish(collection.dir, 'a', 'v2')
-    await lanes.write.publish(collection.dir, 'a', 'v2')
-    t.same(await ask(), [second])
+    t.same(await ask('vector'), [1, 0.8, 0.5, 0.1])
+    t.same(await ask('vector', 0.5), [1, 0.8, 0.5])
+    t.same(await ask('vector', 0.500001), [1, 0.8])
+    t.same(await ask('hybrid', 0.3), [0.5, 0.4], 'half of the cosine, since no word is found')
   })
 
-  t.test('what is removed is in no file of the collection any more', async t => {
+  t.test('top_k is honoured, and each leg tells its rank and score', async t => {
     const collection = folder(t)
-    await add(lanes, collection, 'a', ['The password is zephyrquill.'])
-    await add(lanes, collection, 'b', ['The gate is open.'])
-    t.ok(holds(collection.dir, 'zephyrquill'))
-    t.same(await lanes.write.remove(collection.dir, 'a'), { passages: 1 })
-    t.notOk(holds(collection.dir, 'zephyrquill'))
-    t.same(await search(lanes, { query: 'zephyrquill', mode: 'lexical', top_k: 5, collections: [collection] }), [])
-  })
-
-  t.test('the syntax of the full-text engine is text', async t => {
-    const collection = folder(t)
-    await add(lanes, collection, 'a', ['Pumps near the river NEAR bend run at 3.5 bar, part AB-12.'])
-    for (const query of [
-      '"pumps',
-      'pumps*',
-      'NEAR(pumps river)',
-      'pumps AND NOT bend',
-      'terms:pumps',
-      '(pumps',
-      'pumps ^river',
-      "pumps'--",
-      '3.5 bar',
-    ]) {
-      const hits = await search(lanes, { query, mode: 'lexical', top_k: 5, collections: [collection] })
-      t.equal(hits.length, 1, query)
-    }
-    t.same(await search(lanes, { query: '* " ( )', mode: 'lexical', top_k: 5, collections: [collection] }), [])
-  })
-
-  t.test('every script finds its words', async t => {
-    const collection = folder(t)
-    const texts = {
-      zh: '水坝建于一九五三年，位于河谷上游。',
-      ja: '灯台は岬の先に立っている。',
-      th: 'เขื่อนตั้งอยู่ทางเหนือของเมือง',
-      hi: 'बांध नदी के उत्तर में है।',
-      ar: 'يقع السد شمال المدينة القديمة.',
-      de: 'Der Müller öffnet die Schleuse.',
-    }
-    for (const [id, text] of Object.entries(texts)) await add(lanes, collection, id, [text])
-    const queries = { zh: '水坝', ja: '灯台', th: 'เขื่อน', hi: 'बांध', ar: 'السد', de: 'Mueller Schleuse muller' }
-    for (const [id, query] of Object.entries(queries)) {
-      const hits = await search(lanes, { query, mode: 'hybrid', top_k: 1, collections: [collection] })
-      t.match(hits[0], { document_id: id }, query)
+    const texts = Array.from({ length: 30 }, (_, i) => `Barrel ${i} holds oil from the ${i + 3}th press.`)
+    await add(lanes, collection, 'a', texts)
+    for (const top_k of [1, 7, 100]) {
+      const hits = await search(lanes, { query: 'oil barrel 12', mode: 'hybrid', top_k, collections: [collection] })
+      t.equal(hits.length, Math.min(top_k, 30))
+      t.match(hits[0], { content: texts[12], legs: { lexical: { rank: 1 } } })
+      t.ok(hits.every(({ legs }) => legs.lexical || legs.vector))
     }
   })
 
-  t.test("another collection's passages change no score", async t => {
-    const [mine, others] = [folder(t), folder(t)]
-    await add(lanes, mine, 'a', ['The lamp burns oil.', 'The oil is kept in the cellar.'])
-    const ask = () => search(lanes, { query: 'where is the oil kept', mode: 'hybrid', top_k: 5, collections: [mine] })
-    const before = await ask()
+  t.test('texts that differ in case, spacing or marks alone are one hit; one number or name makes another', async t => {
+    const [one, other] = [folder(t), folder(t, 'other')]
+    await add(lanes, one, 'a', ['The fee is 30 a month.', 'The fee is 31 a month.'])
+    await add(lanes, one, 'b', ['THE FEE  is 30 – a month'])
+    await add(lanes, other, 'c', ['The fee is 30 a month.'])
+    const ask = (group_by?: 'document') =>
+      search(lanes, { query: 'fee a month', mode: 'hybrid', top_k: 10, collections: [one, other], group_by })
+    t.same((await ask()).map(({ content }) => content.replace(/\D+/g, '')).toSorted(), ['30', '31'])
+    t.same((await ask('document')).map(({ document_id }) => document_id).toSorted(), ['a', 'b', 'c'])
+  })
+
+  t.test('grouped by document, a long document does not hide the others', async t => {
+    const collection = folder(t)
     await add(
       lanes,
-      others,
-      'b',
-      Array.from({ length: 50 }, (_, i) => `Oil number ${i} is kept elsewhere.`),
+      collection,
+      'long',
+      Array.from({ length: 300 }, (_, i) => `Oil oil oil ${i}`),
     )
-    t.same(await ask(), before)
+    await add(lanes, collection, 'short', ['Among many other things, which are named here at length, there was also some oil.'])
+    const order: SearchOrder = { query: 'oil', mode: 'lexical', top_k: 2, collections: [collection], group_by: 'document' }
+    t.same(
+      (await search(lanes, order)).map(({ document_id }) => document_id),
+      ['long', 'short'],
+    )
   })
 
-  t.test('vectors made by another model are refused with a sentence', async t => {
+  t.test('a collection that was never written to is empty, and searching it writes nothing', async t => {
     const collection = folder(t)
-    await add(lanes, collection, 'a', ['One.'])
-    const other = await openLanes({
-      modelsDir,
-      model: 'Xenova/bge-small-en-v1.5',
-      embedThreads: 1,
-      chunkTokens: 200,
-      chunkOverlap: 32,
-    })
-    t.teardown(() => other.close())
-    await t.rejects(search(other, { query: 'one', mode: 'hybrid', top_k: 1, collections: [collection] }), {
-      code: 'conflict',
-      message: /embedded with/,
-    })
+    t.same(await search(lanes, { query: 'oil', mode: 'hybrid', top_k: 5, collections: [collection] }), [])
+    t.same(readdirSync(collection.dir), [])
+    await add(lanes, collection, 'a', ['Oil.'])
+    t.equal((await search(lanes, { query: 'oil', mode: 'hybrid', top_k: 5, collections: [collection] })).length, 1)
+  })
+
+  t.test('a search whose asker has left is not carried out', async t => {
+    const collection = folder(t)
+    const signal = AbortSignal.abort()
+    const order: SearchOrder = { query: 'oil', mode: 'hybrid', top_k: 5, collections: [collection], signal }
+    await t.rejects(search(lanes, order), { code: 'cancelled' })
   })
 })
 
-function folder(t: Test) {
-  const dir = mkdtempSync(join(tmpdir(), 'collection-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  return { id: 'c', dir }
-}
-
-const chunkOf = (content: string) => ({ start_byte: 0, end_byte: Buffer.byteLength(content), content })
-
-async function add(lanes: Lanes, { dir }: { dir: string }, document: string, texts: string[]) {
-  await lanes.write.append(dir, document, 'v', texts.map(chunkOf), await lanes.embedPassages(texts))
-  await lanes.write.publish(dir, document, 'v')
-}
-
-function holds(dir: string, word: string): boolean {
-  return readdirSync(dir).some(name => readFileSync(join(dir, name)).includes(word))
+/** A vector whose cosine with the first axis is `cosine`. */
+function unit(cosine: number): number[] {
+  return [cosine, Math.sqrt(1 - cosine * cosine), ...Array(382).fill(0)]
 }

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
 import { type CollectionFile, openCollection } from '../../src/rag/store/collection.ts'
 import { openVectors, type Vectors } from '../../src/rag/vectors.ts'
+import { holders } from './lanes.ts'
 
 const DIMENSIONS = 32
 const DOCUMENTS = 30
@@ -88,10 +89,10 @@ t.test('the vector of a removed passage is in no file, and no half-written graph
   add(file, all, 'secret', [unit(77_777)])
   while (vectors.step()) {}
   writeFileSync(join(dir, 'vectors.hnsw.new'), bytesOf(unit(77_777)))
-  const holders = () => readdirSync(dir).filter(name => readFileSync(join(dir, name)).includes(bytesOf(unit(77_777))))
-  t.ok(holders().includes('vectors.hnsw'))
+  const holding = () => holders(dir, bytesOf(unit(77_777)))
+  t.ok(holding().includes('vectors.hnsw'))
   removeFrom(all, file, 'secret')
-  t.same(holders(), [])
+  t.same(holding(), [])
   while (vectors.step()) {}
   t.notOk(existsSync(join(dir, 'vectors.hnsw')), 'a graph that still holds it is not saved')
 })

@@ -148,8 +148,9 @@ function writing(database: Database, dir: string, removalsMax: number) {
           'SELECT id, terms, published FROM passages WHERE document = :document AND version <> :version AND published > 0',
           { document, version },
         )
+        // The plus keeps the index of all hidden passages out of it, which may be those of a large document on its way.
         const fresh = all<Row>(
-          'SELECT id, terms, published FROM passages WHERE document = :document AND version = :version AND published = 0',
+          'SELECT id, terms, published FROM passages WHERE document = :document AND version = :version AND +published = 0',
           { document, version },
         )
         const gone = take(old, position)

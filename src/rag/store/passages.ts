@@ -61,11 +61,11 @@ export function passagesOf({ one, all, run }: Database) {
 
     /** In how many visible passages each of these terms stands; a term that stands in none is left out. */
     frequencies(terms: string[]): Map<string, number> {
-      const found = all<{ term: string; doc: number }>(
-        'SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(:terms))',
-        { terms: JSON.stringify(terms) },
-      )
-      return new Map(found.map(({ term, doc }) => [term, doc]))
+      const found = terms.flatMap((term): [string, number][] => {
+        const doc = one<{ doc: number }>('SELECT doc FROM vocabulary WHERE term = :term', { term })?.doc
+        return doc ? [[term, doc]] : []
+      })
+      return new Map(found)
     },
 
     passages: (ids: number[]): StoredPassage[] =>
@@ -93,7 +93,7 @@ export function passagesOf({ one, all, run }: Database) {
     vectorsAfter: (published: number, id: number, limit: number): StoredVector[] =>
       all(
         `SELECT id, published, vector FROM passages
-         WHERE (published, id) > (:published, :id) ORDER BY published, id LIMIT :limit`,
+         WHERE published >= max(1, :published) AND (published > :published OR id > :id) ORDER BY published, id LIMIT :limit`,
         { published, id, limit },
       ),
 

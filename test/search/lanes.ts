@@ -1,0 +1,38 @@
+// What the tests of search share: lanes with the real model, and collections in folders of their own.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Test } from 'tap'
+import { type Lanes, openLanes } from '../../src/rag/lanes.ts'
+
+const modelsDir = resolve(import.meta.dirname, '../../run/models')
+export const options = { modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThreads: 1, chunkTokens: 200, chunkOverlap: 32 }
+
+/** Why a test that needs the model cannot run, or false. */
+export const skip = existsSync(modelsDir) ? false : 'no weights in run/models; make setup brings them'
+
+export async function lanesFor(t: Test, model = options.model): Promise<Lanes> {
+  const lanes = await openLanes({ ...options, model })
+  t.teardown(() => lanes.close())
+  return lanes
+}
+
+/** An empty collection. */
+export function folder(t: Test, id = 'c') {
+  const dir = mkdtempSync(join(tmpdir(), 'collection-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  return { id, dir }
+}
+
+export const chunkOf = (content: string) => ({ start_byte: 0, end_byte: Buffer.byteLength(content), content })
+
+/** Adds a document of one passage per text and shows it. */
+export async function add(lanes: Lanes, { dir }: { dir: string }, document: string, texts: string[]) {
+  await lanes.write.append(dir, document, 'v', texts.map(chunkOf), await lanes.embedPassages(texts))
+  await lanes.write.publish(dir, document, 'v')
+}
+
+/** The files of a collection that hold these bytes. */
+export function holders(dir: string, bytes: string | Buffer): string[] {
+  return readdirSync(dir).filter(name => readFileSync(join(dir, name)).includes(bytes))
+}
