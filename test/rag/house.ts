@@ -8,11 +8,8 @@ import type { App } from '../../src/platform/service.ts'
 import { buildService } from '../../src/platform/service.ts'
 import { ragConfig } from '../../src/rag/config.ts'
 import { ragService } from '../../src/rag/plugin.ts'
-import { plainChildren } from '../support/children.ts'
 import { privateRedis } from '../support/redis.ts'
 import { auth, environment, signedIn } from '../support/services.ts'
-
-plainChildren()
 
 export const modelsDir = join(import.meta.dirname, '../../run/models')
 
