@@ -23,6 +23,8 @@ export function decode(bytes: Buffer, declared?: string): Decoded {
     if (text !== undefined)
       return { text, encoding: { name: new TextDecoder(declared).encoding, confidence: 1 }, bytes_skipped: 0 }
   }
+  const broken = brokenUtf8(bytes)
+  if (broken) return broken
   const guesses = ranked(sample(bytes))
   for (const { name, confidence } of guesses) {
     const text = strict(bytes, name)
@@ -31,6 +33,16 @@ export function decode(bytes: Buffer, declared?: string): Decoded {
   const [best] = guesses
   return lenient(bytes, best?.name ?? 'utf-8', best?.confidence ?? 0)
 }
+
+/** UTF-8 with a few bad bytes (cut in the middle of a character, mostly). No other encoding makes sense as UTF-8 for long. */
+function brokenUtf8(bytes: Buffer): Decoded | undefined {
+  const decoded = new TextDecoder('utf-8').decode(bytes)
+  const bad = decoded.length - decoded.replaceAll('\ufffd', '').length
+  const good = decoded.replace(/[\0-\x7f]/g, '').length - bad
+  return good >= bad * GOOD_PER_BAD ? lenient(bytes, 'utf-8', good / (good + bad)) : undefined
+}
+
+const GOOD_PER_BAD = 20
 
 /**
  * The guesser's candidates (confidence 0 to 1), the likeliest first. On a few words its confidence says little, so a candidate gains by making

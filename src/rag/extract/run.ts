@@ -13,7 +13,10 @@ import type { Coverage } from './blocks.ts'
 import type { Section } from './canonical.ts'
 import type { RefusalCode } from './refusal.ts'
 
-/** Time allowed is `msMax` plus `msPerMegabyte` for each MiB of the file: a small hostile file is stopped soon, a long book is not. */
+/**
+ * Processor time allowed is `msMax` plus `msPerMegabyte` for each MiB of the file: a small hostile file is stopped soon, a long book is not,
+ * and a busy machine fails nobody's document.
+ */
 export type ExtractLimits = ArchiveLimits & {
   memoryBytesMax: number
   msMax: number
@@ -26,7 +29,7 @@ export const MEGABYTE = 1024 * 1024
 
 export const extractLimits: ExtractLimits = {
   memoryBytesMax: 1024 * MEGABYTE,
-  msMax: 8_000,
+  msMax: 6_000,
   msPerMegabyte: 2_000,
   textBytesMax: 100 * MEGABYTE,
   pagesMax: 5_000,
@@ -43,7 +46,12 @@ export type Message = { section: Section } | { text: string } | Done | Refused
 export type Extracted = { text: string; sections: Section[]; title?: string; media_type: string; coverage: Coverage }
 
 const root = join(import.meta.dirname, '../../..')
-const MEMORY_LOOK_MS = 20
+const LOOK_MS = 20
+/** By the clock a reader may take this many times its processor time, be the machine as busy as it may. */
+const CLOCK_PER_PROCESSOR_TIME = 10
+/** What the kernel counts in (`man 5 proc`): processor time in hundredths of a second, memory in pages. */
+const TICK_MS = 10
+const PAGE_BYTES = 4096
 /** The rest is for buffers, which do not live in V8's heap. */
 const HEAP_SHARE = 0.75
 /** JSON doubles the worst text; sections come on top. */
@@ -110,13 +118,13 @@ function watched(child: Child, limits: ExtractLimits, bytes: number): Watch {
     child.kill('SIGKILL')
   }
   const ms = limits.msMax + Math.ceil(bytes / MEGABYTE) * limits.msPerMegabyte
-  const clock = setTimeout(
-    () => breach(failure('timeout', `The document took longer than ${ms / 1000} s to read, the limit for its size`)),
-    ms,
-  )
+  const tooLong = () => failure('timeout', `The document took longer than ${ms / 1000} s to read, the limit for its size`)
+  const clock = setTimeout(() => breach(tooLong()), ms * CLOCK_PER_PROCESSOR_TIME)
   const scale = setInterval(async () => {
-    if ((await residentBytes(child.pid)) > limits.memoryBytesMax) breach(tooMuchMemory(limits))
-  }, MEMORY_LOOK_MS)
+    const used = await usage(child.pid)
+    if (used.residentBytes > limits.memoryBytesMax) breach(tooMuchMemory(limits))
+    if (used.processorMs > ms) breach(tooLong())
+  }, LOOK_MS)
   let output = 0
   child.stdout.on('data', (part: Buffer) => {
     output += part.length
@@ -137,10 +145,12 @@ function tooMuchMemory(limits: ExtractLimits): Failure {
   return failure('too_large', `Reading the document took more than ${limits.memoryBytesMax / MEGABYTE} MiB of memory, the limit`)
 }
 
-/** Resident memory of a process from /proc (pages of 4 KiB); where there is no /proc the heap's own limit has to do. */
-async function residentBytes(pid: number | undefined): Promise<number> {
-  const statm = await readFile(`/proc/${pid}/statm`, 'latin1').catch(() => '')
-  return Number(statm.split(' ')[1] ?? 0) * 4096
+/** What a process uses, from /proc; where there is none, the heap's own limit and the clock have to do. */
+async function usage(pid: number | undefined): Promise<{ residentBytes: number; processorMs: number }> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the third field on; the second is a name and may hold blanks
+  const field = (number: number) => Number(fields[number - 3] ?? 0)
+  return { residentBytes: field(24) * PAGE_BYTES, processorMs: (field(14) + field(15)) * TICK_MS }
 }
 
 type Collected = { text: string; sections: Section[]; done?: Done['done']; refusal?: Refused['refusal']; complaint: string }

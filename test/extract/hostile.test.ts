@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { docxEntries, paragraph, pdfOf, read, refused, zipOf } from './made.ts'
+
+const MEGABYTE = 1024 * 1024
+
+t.test('an archive is counted while it is unpacked, whatever it claims', async t => {
+  const bomb = await zipOf({ ...docxEntries(paragraph('Hi.')), 'word/media/a.xml': Buffer.alloc(40 * MEGABYTE) })
+  t.match(await refused(read('a.docx', bomb)), { code: 'too_large', message: '200 times its size' })
+  t.match(await refused(read('a.docx', bomb, { unpackedBytesMax: MEGABYTE })), {
+    code: 'too_large',
+    message: `${MEGABYTE} bytes`,
+  })
+  const lying = Buffer.from(bomb)
+  const entry = lying.lastIndexOf('PK\x01\x02')
+  lying.writeUInt32LE(10, entry + 24)
+  t.match(await refused(read('a.docx', lying)), { code: 'too_large', message: '200 times its size' })
+})
+
+t.test('an archive of too many entries is refused', async t => {
+  const many = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`x/${index}`, '']))
+  t.match(await refused(read('a.docx', await zipOf({ ...docxEntries(paragraph('Hi.')), ...many }), { entriesMax: 20 })), {
+    code: 'too_large',
+    message: 'the limit is 20',
+  })
+})
+
+t.test('entities are not expanded and files are not fetched, in HTML, XML and Word', async t => {
+  const laughs = Array.from({ length: 30 }, (_, index) => `<!ENTITY l${index + 1} "${`&l${index};`.repeat(10)}">`).join('')
+  const prolog = `<!DOCTYPE d [<!ENTITY l0 "ha"><!ENTITY file SYSTEM "file:///etc/passwd">${laughs}]>`
+  const page = await read('a.html', `<!doctype html>${prolog}<p>before &l30; &file; after</p>`)
+  t.match(page.text, /before .*after/)
+  const xml = await read('a.xml', `<?xml version="1.0"?>${prolog}<d><p>before &l30; &file; after</p></d>`)
+  const docx = await zipOf(docxEntries(paragraph('before &l30; &file; after'), prolog))
+  const opened = await read('a.docx', docx).then(
+    ({ text }) => text,
+    error => String(error.code),
+  )
+  for (const text of [page.text, xml.text, opened]) t.notMatch(text, /haha|root:/)
+})
+
+t.test('nesting without end costs nothing or is refused', async t => {
+  t.equal((await read('a.html', `${'<div>'.repeat(9_000)}deep`)).text, 'deep')
+  t.match(await refused(read('a.html', `${'<div>'.repeat(200_000)}deep`)), {
+    code: 'too_large',
+    message: 'nested deeper than 10000',
+  })
+  t.equal((await refused(read('a.json', `${'['.repeat(200_000)}${']'.repeat(200_000)}`))).code, 'too_large')
+  t.match(await refused(read('a.json', `${'{"a":'.repeat(500)}1${'}'.repeat(500)}`)), {
+    code: 'too_large',
+    message: 'nested deeper than 100',
+  })
+  t.match(await refused(read('a.md', `${'> '.repeat(20_000)}deep`, { msMax: 1_000 })), { code: /too_large|timeout/ })
+})
+
+t.test(
+  'a reader that takes too long, too much memory or gives too much text is stopped, and says which limit it was',
+  async t => {
+    const long = 'All of this is text. '.repeat(MEGABYTE)
+    t.match(await refused(read('a.txt', long, { msMax: 1, msPerMegabyte: 0 })), {
+      code: 'timeout',
+      message: 'longer than 0.001 s',
+    })
+    t.match(await refused(read('a.txt', long, { memoryBytesMax: 80 * MEGABYTE })), {
+      code: 'too_large',
+      message: '80 MiB of memory',
+    })
+    t.match(await refused(read('a.txt', long, { textBytesMax: MEGABYTE })), {
+      code: 'too_large',
+      message: `${MEGABYTE} bytes of text`,
+    })
+  },
+)
+
+t.test('a reading that is no longer wanted ends, and the child with it', async t => {
+  const wanted = new AbortController()
+  const reading = refused(read('a.txt', 'All of this is text. '.repeat(MEGABYTE), {}, wanted.signal))
+  const child = await childOfOurs()
+  wanted.abort()
+  t.equal((await reading).code, 'cancelled')
+  t.notOk(child && readdirSync('/proc').includes(child) && commandOf(child).includes('child.ts'))
+})
+
+t.test(
+  'the child has no environment and no permission for network, writing or processes',
+  { skip: process.platform !== 'linux' },
+  async t => {
+    const reading = read('a.txt', 'All of this is text. '.repeat(MEGABYTE))
+    const child = (await childOfOurs()) ?? ''
+    t.equal(readFileSync(`/proc/${child}/environ`, 'utf8'), '')
+    t.match(commandOf(child), '--permission')
+    t.notMatch(commandOf(child), /--allow-(net|fs-write|child-process|worker|addons|wasi)|--allow-fs-read=(\*|\/\0)/)
+    t.match(await reading, { media_type: 'text/plain' })
+  },
+)
+
+t.test('a picture, a program and an archive that holds itself are not documents', async t => {
+  const png = Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489', 'hex')
+  for (const [name, bytes] of [
+    ['a.pdf', png],
+    ['a.txt', Buffer.from('7f454c46020101000000000000000000', 'hex')],
+    ['a.docx', Buffer.from('1f8b0800000000000003', 'hex')],
+  ] as const) {
+    t.equal((await refused(read(name, bytes))).code, 'unsupported_type', name)
+  }
+  t.equal((await refused(read('../../x', ''))).code, 'no_text')
+  t.match(await read('../../x', 'Names decide nothing.'), { text: 'Names decide nothing.', media_type: 'text/plain' })
+  t.match(await read('wrong.txt', pdfOf([[{ text: 'A PDF by any name.' }]])), { media_type: 'application/pdf' })
+})
+
+/** The process id of a reader this test started, once there is one. Linux only. */
+async function childOfOurs(): Promise<string | undefined> {
+  while (process.platform === 'linux') {
+    const found = readdirSync('/proc').find(
+      pid => /^\d+$/.test(pid) && parentOf(pid) === String(process.pid) && commandOf(pid).includes('child.ts'),
+    )
+    if (found) return found
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return undefined
+}
+
+function parentOf(pid: string): string | undefined {
+  return contentOf(`/proc/${pid}/status`).match(/^PPid:\s*(\d+)/m)?.[1]
+}
+
+function commandOf(pid: string): string {
+  return contentOf(`/proc/${pid}/cmdline`)
+}
+
+/** A process may be gone between the listing and the look. */
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
