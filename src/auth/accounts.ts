@@ -10,6 +10,7 @@ import type { Keyring } from './keyring.ts'
 import type { Passwords } from './passwords.ts'
 import type { Session } from './schemas.ts'
 import type { OpenSession, Sessions } from './sessions.ts'
+import { checkName } from './usernames.ts'
 import type { User, Users } from './users.ts'
 
 /** Who is at the door, before or after signing in. */
@@ -68,6 +69,7 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
         await visitor.audit({ action: 'register', outcome: 'denied', detail: invite ? 'invite' : registration })
         throw failure('forbidden', invite ? USED_UP : 'Registration is closed here; ask an admin for an invitation')
       }
+      checkName(username) // before the hash, which costs
       const role: Role = invited ?? 'user'
       const user = await users.create(username, await passwords.hash(password), 'user')
       if (invite && !(await invites.use(invite))) {

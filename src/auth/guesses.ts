@@ -46,7 +46,7 @@ return count`
 
 export interface Attempt {
   succeeded(): Promise<void>
-  /** Slows the answer that follows. */
+  /** Slows the answer that follows, until the lock does. */
   failed(): Promise<void>
 }
 
@@ -80,7 +80,7 @@ export function openGuesses(redis: Redis, perMinute: number) {
         },
         async failed() {
           const count = Number(await failed([failures], [SLOWED_MAX, LOCK_S, LOCK_S_MAX, REMEMBERED_MS]))
-          await wait(SLOW_MS * 2 ** Math.min(count - 1, SLOWED_MAX))
+          if (count <= SLOWED_MAX) await wait(SLOW_MS * 2 ** (count - 1))
         },
       }
     },

@@ -1,8 +1,10 @@
 // What may be a name, and when two names are the same one.
 import { failure } from '../platform/errors.ts'
 
-/** Letters, marks, digits and a few signs; begins with a letter or digit. No spaces, controls or invisible characters. */
+/** Letters, marks, digits and a few signs; begins with a letter or digit. No spaces or controls. */
 const SHAPE = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._@+-]*$/u
+/** Letters and marks that show nothing: fillers, joiners, variation selectors. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/u
 
 /** Scripts that are written together (Unicode TS 39, "highly restrictive"); every other name keeps to one script. */
 const TOGETHER = [
@@ -21,13 +23,13 @@ const SCRIPTS = [
 
 /** The one form that must be unique: compatibility-composed and case-folded, so that no spelling of it is a second account. */
 export function canonicalName(username: string): string {
-  return username.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+  return username.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase().normalize('NFKC')
 }
 
 /** Refuses a name that could be taken for another one. */
 export function checkName(username: string) {
   const plain = username.normalize('NFKC')
-  if (!SHAPE.test(plain))
+  if (!SHAPE.test(plain) || UNSEEN.test(username))
     throw failure('invalid_request', 'A username holds letters, digits and . _ @ + - and begins with a letter or digit')
   const used = SCRIPTS.filter(({ pattern }) => pattern.test(plain)).map(({ name }) => name)
   const fine = used.length <= 1 || TOGETHER.some(set => used.every(name => set.includes(name)))

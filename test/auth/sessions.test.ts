@@ -108,7 +108,8 @@ t.test('refreshing prolongs the idle time but never the longest life', async t =
 })
 
 t.test('a user has a bounded number of sessions; the oldest gives way', async t => {
-  const { user_id } = await person('many')
+  const many = await person('many')
+  const { user_id } = many
   const { password = '' } = await app.redis.hgetall(`user:{${user_id}}`)
   const sessions = openSessions(app.redis, String(env.SECRET_KEY), { idleMs: 60_000, absoluteMs: 60_000 })
   const [oldest] = await sessions.list(user_id)
@@ -116,6 +117,7 @@ t.test('a user has a bounded number of sessions; the oldest gives way', async t 
   const living = await sessions.list(user_id)
   t.equal(living.length, 100)
   t.notOk(living.some(({ id }) => id === oldest?.id))
+  t.equal((await many.ask('GET', '/me')).status, 401)
   t.equal(living[0]?.agent.length, 200, 'what a client says of itself is bounded')
 })
 
