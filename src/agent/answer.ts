@@ -34,13 +34,10 @@ export interface Answered {
 }
 
 /** What a passage tells in a stream: where it is, not what it says. */
-export type PassageSeen = Pick<
-  Passage,
-  'document_id' | 'version' | 'title' | 'collection_id' | 'start_byte' | 'end_byte' | 'score'
->
+type PassageSeen = Pick<Passage, 'document_id' | 'version' | 'title' | 'collection_id' | 'start_byte' | 'end_byte' | 'score'>
 
 /** What happens on the way to an answer, in the order it happens. */
-export type Progress =
+type Progress =
   | { event: 'step'; data: Step }
   | { event: 'passages'; data: { passages: PassageSeen[] } }
   | { event: 'delta'; data: { text: string } }

@@ -4,9 +4,12 @@ import Value from 'typebox/value'
 import { type Passage, SearchReply, type SearchRequest } from '../contracts/search.ts'
 import { failure } from '../platform/errors.ts'
 
-/** Longest wait for a search, and for the bytes of one quote, in milliseconds. */
+/** Longest wait for a search, and for bytes of a text, in milliseconds. */
 export const SEARCH_MS_MAX = 8000
-export const BYTES_MS_MAX = 4000
+const BYTES_MS_MAX = 4000
+
+/** Most bytes of a text read at once. */
+const READ_BYTES_MAX = 64 * 1024
 
 /** As whom rag is asked: the caller's own `Authorization` header, and the address she asked from. */
 export interface Asker {
@@ -57,15 +60,41 @@ export function openEvidence(url: string) {
       await reply.body?.cancel()
       return undefined
     },
+
+    /**
+     * A part of a canonical text (the newest, unless `version` is named), at most `READ_BYTES_MAX` bytes from `start_byte` on, whole
+     * characters only. `end_byte` is where the next part begins; `size` is the whole text's, in bytes.
+     */
+    async read(
+      asker: Asker,
+      { document_id, version, start_byte }: { document_id: string; version?: string; start_byte: number },
+    ) {
+      const headers = { range: `bytes=${start_byte}-${start_byte + READ_BYTES_MAX - 1}` }
+      const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX)
+      if (reply.status !== 206) throw await refusal(reply)
+      const bytes = Buffer.from(await reply.arrayBuffer())
+      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true })
+      const size = Number(/\/(\d+)$/.exec(reply.headers.get('content-range') ?? '')?.[1] ?? bytes.length)
+      return { text, start_byte, end_byte: start_byte + Buffer.byteLength(text), size }
+    },
   }
 }
 
 /** Where rag serves a canonical text, from its own root. */
-export function textPath({ document_id, version }: Pick<Place, 'document_id' | 'version'>): string {
-  return `/documents/${encodeURIComponent(document_id)}/text?version=${encodeURIComponent(version)}`
+export function textPath({ document_id, version }: { document_id: string; version?: string }): string {
+  const query = version === undefined ? '' : `?version=${encodeURIComponent(version)}`
+  return `/documents/${encodeURIComponent(document_id)}/text${query}`
 }
 
-const passedOn = { 401: 'unauthenticated', 403: 'forbidden', 404: 'not_found', 429: 'rate_limited' } as const
+const passedOn = {
+  400: 'invalid_request',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not_found',
+  410: 'gone',
+  416: 'range_not_satisfiable',
+  429: 'rate_limited',
+} as const
 
 async function refusal(reply: Response) {
   const code = passedOn[reply.status as keyof typeof passedOn] ?? (reply.status >= 500 ? 'unavailable' : 'bad_upstream')

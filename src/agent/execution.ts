@@ -37,8 +37,6 @@ export interface Order {
   alive: () => Promise<boolean>
 }
 
-export type Execution = ReturnType<typeof openExecution>
-
 export function openExecution({ runs, conversations, answer, holdings, erasures, log }: Parts) {
   const underWay = new Set<Promise<unknown>>()
   const stopping = new AbortController()

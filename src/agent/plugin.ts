@@ -12,6 +12,7 @@ import { openExecution } from './execution.ts'
 import { openHoldings } from './holdings.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { conversationRoutes } from './routes/conversations.ts'
+import { mcpRoutes } from './routes/mcp.ts'
 import { queryRoutes } from './routes/query.ts'
 import { runRoutes } from './routes/runs.ts'
 import { statusRoutes } from './routes/status.ts'
@@ -28,7 +29,7 @@ export function agentService(config: AgentConfig): Service {
     keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
     async plugin(app) {
       const house = openHouse(app, config)
-      for (const routes of [queryRoutes, runRoutes, conversationRoutes, completionRoutes, statusRoutes])
+      for (const routes of [queryRoutes, runRoutes, conversationRoutes, completionRoutes, mcpRoutes, statusRoutes])
         await app.register(routes, house)
     },
   }
@@ -57,5 +58,5 @@ function openHouse(app: App, config: AgentConfig) {
   /** Whether the credential of a request that goes on for long still holds. */
   const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
     (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
-  return { config, answerer: BUILT_IN, conversations, runs, execution, alive, closing: closing.signal }
+  return { config, evidence, answerer: BUILT_IN, conversations, runs, execution, alive, closing: closing.signal }
 }

@@ -18,7 +18,7 @@ const LEASE_MS = 10_000
 const EVENTS_MAX = 10_000
 const EVENTS_AT_ONCE = 100
 
-export type RunState = 'running' | Ending['state']
+type RunState = 'running' | Ending['state']
 
 /** One event as kept. `data` is empty in the last one, which is told from how the run ended. */
 export interface RunEvent {

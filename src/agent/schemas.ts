@@ -8,8 +8,8 @@ const Time = Type.String({ format: 'date-time' })
 export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 
 export const QUESTION_CHARS_MAX = 8000
-export const OUTPUT_TOKENS_MAX = 4096
-export const PAGE_MAX = 100
+const OUTPUT_TOKENS_MAX = 4096
+const PAGE_MAX = 100
 
 export const Mode = Type.Enum(['auto', 'documents', 'chat'])
 export type Mode = Static<typeof Mode>
@@ -22,7 +22,10 @@ export const Question = Type.Object(
     top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX })),
     mode: Type.Optional(Mode),
     tools: Type.Optional(
-      Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 32, description: 'Only these tools may be used' }),
+      Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+        maxItems: 32,
+        description: 'Tools that may be used beside the search every question begins with',
+      }),
     ),
     max_output_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: OUTPUT_TOKENS_MAX })),
     disable_databases: Type.Optional(Type.Boolean({ description: 'Accepted for older clients; without effect' })),

@@ -9,7 +9,6 @@ import { loadConfig } from '../../src/platform/config.ts'
 import { buildService } from '../../src/platform/service.ts'
 import { ragConfig } from '../../src/rag/config.ts'
 import { ragService } from '../../src/rag/plugin.ts'
-import { plainChildren } from '../support/children.ts'
 import { freePort, privateRedis } from '../support/redis.ts'
 import { auth, environment, signedIn } from '../support/services.ts'
 
@@ -21,7 +20,6 @@ const JOB_EVERY_MS = 25
 
 /** Starts all of it; `more` are variables of the agent. */
 export async function house(t: Teardown, more: Record<string, string> = {}) {
-  plainChildren()
   const redis = await privateRedis(t)
   const env = environment(redis, {
     ...(process.env.AGENT_TEST_LOG && { LOG_LEVEL: process.env.AGENT_TEST_LOG }),

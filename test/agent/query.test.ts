@@ -1,11 +1,12 @@
 // A question answered from one's own documents, with proof, or honestly not.
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { house } from './house.ts'
 
 const well = 'The north well was sealed on 3 May 1921 by Ines Okafor. It had been dry for a summer.\n'
 const question = 'When was the north well sealed?'
 
-const { person, stopRag, startRag } = await house(t)
+const { app, authApp, redis, person, stopRag, startRag } = await house(t)
 
 t.test('an answer rests on citations whose bytes are exactly the quotes', async t => {
   const ada = await person('ada')
@@ -79,4 +80,15 @@ t.test('tools and status are told', async t => {
   const ada = await person('fay')
   t.match((await ada.send('GET', '/tools')).json(), { tools: [{ name: 'search_documents', parameters: { type: 'object' } }] })
   t.match((await ada.send('GET', '/status')).json(), { status: 'running', service: 'agent' })
+})
+
+t.test('with Redis away a question is refused, and answered again when it is back', async t => {
+  const hal = await person('hal')
+  await redis.stop()
+  t.match(await hal.ask({ user_request: question }), { statusCode: 503 })
+  await redis.start()
+  for (const each of [authApp, app]) {
+    while ((await each.inject('/ready')).statusCode !== 200) await pause(50)
+  }
+  t.match(await hal.ask({ user_request: question }), { statusCode: 200 })
 })

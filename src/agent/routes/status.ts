@@ -2,7 +2,7 @@
 import { version } from '../../platform/health.ts'
 import type { Routes } from '../../platform/service.ts'
 import { Status, ToolList } from '../schemas.ts'
-import { tools } from '../tools.ts'
+import { searchDocuments } from '../tools.ts'
 
 export async function statusRoutes(app: Routes) {
   const config = { access: 'read:agent' } as const
@@ -15,5 +15,8 @@ export async function statusRoutes(app: Routes) {
     version,
   }))
 
-  app.get('/tools', { config, schema: { response: { 200: ToolList } } }, () => ({ tools }))
+  app.get('/tools', { config, schema: { response: { 200: ToolList } } }, () => {
+    const { name, description, parameters } = searchDocuments
+    return { tools: [{ name, description, parameters: { ...parameters } }] }
+  })
 }

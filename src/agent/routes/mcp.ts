@@ -1,0 +1,44 @@
+// The agent as tools of another program, over the Model Context Protocol, with the caller's rights and no more.
+import Type from 'typebox'
+import { failure } from '../../platform/errors.ts'
+import { version } from '../../platform/health.ts'
+import type { Routes } from '../../platform/service.ts'
+import { replyOf } from '../endings.ts'
+import { answerMcp } from '../mcp.ts'
+import type { House } from '../plugin.ts'
+import { Question } from '../schemas.ts'
+import { demand, readDocument, run, searchDocuments, type Tool } from '../tools.ts'
+import { askerOf, demandDone, leaving } from './stream.ts'
+
+const ask: Tool = {
+  name: 'ask',
+  description: "Answers a question from the caller's own documents, with citations that were checked.",
+  parameters: Type.Pick(Question, ['user_request', 'collection_ids', 'top_k', 'mode'], { additionalProperties: false }),
+  permission: 'write:agent',
+}
+const tools = [searchDocuments, readDocument, ask]
+
+export async function mcpRoutes(app: Routes, { config, evidence, execution, alive }: House) {
+  const schema = { description: 'Model Context Protocol, streamable HTTP without sessions.', body: Type.Object({}) }
+
+  app.post('/mcp', { config: { access: 'authenticated', limit: 'agent' }, schema }, async (request, reply) => {
+    const { caller, body, headers } = request
+    const asker = askerOf(request)
+    const left = leaving(reply)
+
+    async function call(tool: Tool, given: unknown): Promise<object> {
+      if (!caller.permissions.includes(tool.permission)) throw failure('forbidden')
+      if (tool !== ask) return run(evidence, asker, tool, given)
+      demand(ask, given)
+      const { user_request: question, collection_ids, top_k, mode = 'auto' } = given as Question
+      const asked = { question, earlier: [], asker, mode, topK: top_k ?? config.RAG_TOP_K_RESULTS, collectionIds: collection_ids }
+      const { id, ended } = await execution.begin({ userId: caller.user_id, ask: asked, left, alive: () => alive(caller) })
+      return replyOf({ run_id: id, state: 'done', conversation_id: '', question }, demandDone(await ended))
+    }
+
+    const copied = Object.entries(headers).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    const asked = new Request(new URL('/mcp', config.AGENT_SERVICE_URL), { method: 'POST', headers: copied })
+    const answered = await answerMcp(asked, body, tools, version, call)
+    return reply.send(answered)
+  })
+}
