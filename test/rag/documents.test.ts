@@ -212,6 +212,7 @@ t.test('conditions on a text: ranges, tags, and a version that is gone', async t
     text: '',
     headers: { 'content-length': '15' },
   })
+  t.match(await ann.send('HEAD', path, undefined, { 'if-none-match': `"${version}"` }), { status: 304 })
   for (const text of ['The second text.', 'The third text.', 'The fourth text.']) await ann.has('versions.txt', text)
   t.match(await get({}), { text: 'The fourth text.' })
   t.match(await get({}, `?version=${version}`), { status: 410, body: { code: 'gone' } })

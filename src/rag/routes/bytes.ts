@@ -1,5 +1,6 @@
 // The bytes of a document: its canonical text, by range if asked, and its original, as a download that no browser will run.
 import { type FileHandle, open } from 'node:fs/promises'
+import { Readable as Empty } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
@@ -24,29 +25,29 @@ export async function byteRoutes(app: Routes, { documents }: House) {
   })
 }
 
-/** Answers with the part of a file that was asked for. */
+/** Answers with the part of a file that was asked for. A range means nothing to HEAD (RFC 9110, section 14.2). */
 async function send({ method, headers }: FastifyRequest, reply: FastifyReply, { path, etag, media_type }: Readable) {
   const file = await open(path).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? failure('gone') : error
   })
-  const body = await bodyOf(file, method === 'HEAD' ? { ...headers, range: undefined } : headers, etag, method === 'HEAD').catch(
-    async error => {
-      await file.close()
-      throw error
-    },
-  )
-  const { status, start, end, size, stream } = body
-  if (!stream) await file.close()
+  const head = method === 'HEAD'
+  const { size, status, start, end } = await partIn(file, head ? { ...headers, range: undefined } : headers, etag)
   reply.code(status).headers({ etag: `"${etag}"`, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' })
   reply.header('x-content-type-options', 'nosniff')
   if (status === 206) reply.header('content-range', `bytes ${start}-${end - 1}/${size}`)
   if (status !== 304) reply.type(media_type).header('content-length', end - start)
-  return reply.send(stream)
+  if (!head && end > start) return reply.send(file.createReadStream({ start, end: end - 1 }))
+  await file.close()
+  // A stream leaves the length alone that HEAD is to tell.
+  return reply.send(head ? Empty.from([]) : undefined)
 }
 
-async function bodyOf(file: FileHandle, conditions: Conditions, etag: string, headOnly: boolean) {
-  const { size } = await file.stat()
-  const part = partOf(conditions, etag, size)
-  const empty = headOnly || part.start === part.end
-  return { ...part, size, stream: empty ? null : file.createReadStream({ start: part.start, end: part.end - 1 }) }
+async function partIn(file: FileHandle, conditions: Conditions, etag: string) {
+  try {
+    const { size } = await file.stat()
+    return { size, ...partOf(conditions, etag, size) }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }

@@ -14,7 +14,9 @@ export async function olderRoutes(app: Routes, { finding }: House) {
     )
   }
 
-  app.post('/query', { config, schema: { body: OlderQuestion, response: { 200: OlderAnswer } } }, ({ caller, body: { query, top_k } }) =>
-    finding.answered(caller.user_id, query, top_k),
+  app.post(
+    '/query',
+    { config, schema: { body: OlderQuestion, response: { 200: OlderAnswer } } },
+    ({ caller, body: { query, top_k } }) => finding.answered(caller.user_id, query, top_k),
   )
 }
