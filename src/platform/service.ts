@@ -25,6 +25,8 @@ const JSON_BYTES_MAX = 1024 * 1024
 const HEAD_BYTES_MAX = 16 * 1024
 /** Longest wait for a whole request to arrive; an upload of the largest size fits in it. */
 const REQUEST_MS_MAX = 600_000
+/** Longest a service may take to open what it needs: a model is loaded in it, perhaps on a busy machine. */
+const OPEN_MS_MAX = 120_000
 /** Kept longer than the edge keeps its connections, so that it is never we who close one it is about to use. */
 const KEEP_ALIVE_MS = 75_000
 
@@ -50,6 +52,7 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
     trustProxy: trusted(config),
     bodyLimit: JSON_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
+    pluginTimeout: OPEN_MS_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
     routerOptions: { maxParamLength: 128 },
     http: { maxHeaderSize: HEAD_BYTES_MAX },
