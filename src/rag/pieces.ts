@@ -15,7 +15,7 @@ const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
 export function* pieces(text: string, size: Size): Generator<Piece> {
   let at = 0
   while (at < text.length) {
-    const window = text.slice(at, at + size.bytesMax)
+    const window = text.slice(at, at + size.bytesMax).replace(/[\ud800-\udbff]$/, '') // half a pair would look like a border
     const isLast = at + window.length === text.length
     let done = 0
     for (const { end } of sentences(window)) {
@@ -33,9 +33,10 @@ export function* pieces(text: string, size: Size): Generator<Piece> {
 
 /** Cuts one sentence until every part fits; `offset` is where it stands. */
 function* fitting(whole: string, offset: number, size: Size): Generator<Piece> {
-  const text = whole.trim()
+  const { start: from, end } = withoutBlanks(whole)
+  const text = whole.slice(from, end)
+  const start = offset + from
   if (!text) return
-  const start = offset + whole.length - whole.trimStart().length
   const tokens = size.countTokens(text)
   const shares = Math.ceil(Math.max(tokens / size.tokensMax, Buffer.byteLength(text) / size.bytesMax))
   const cut = shares > 1 ? boundary(text, Math.ceil((text.length * Math.floor(shares / 2)) / shares)) : text.length
@@ -45,6 +46,17 @@ function* fitting(whole: string, offset: number, size: Size): Generator<Piece> {
   }
   yield* fitting(text.slice(0, cut), start, size)
   yield* fitting(text.slice(cut), start + cut, size)
+}
+
+/** The range without blanks at its ends, except a blank that is one grapheme with its neighbour (a mark may stand on a space). */
+function withoutBlanks(whole: string): { start: number; end: number } {
+  const end = whole.trimEnd().length
+  if (end === 0) return { start: 0, end }
+  const start = whole.length - whole.trimStart().length
+  const all = graphemes.segment(whole)
+  const first = start > 0 ? all.containing(start) : undefined
+  const last = end < whole.length ? all.containing(end - 1) : undefined
+  return { start: first?.index ?? start, end: last ? last.index + last.segment.length : end }
 }
 
 /**
