@@ -29,14 +29,16 @@ export function lexicalLeg(file: Passages, question: string, limit: number, docu
   if (wanted.length === 0) return []
   const { published } = file.state()
   const frequency = file.frequencies(wanted)
-  const most = (K1 + 1) * wanted.map(term => idf(published, frequency.get(term) ?? 0)).reduce((sum, one) => sum + one, 0)
   const known = wanted.filter(term => frequency.has(term))
   if (known.length === 0) return []
+  // A term no passage has weighs as much as the others do on average, so that a passage that lacks it can't score as if it answered all.
+  const ofKnown = known.map(term => idf(published, frequency.get(term) ?? 0)).reduce((sum, one) => sum + one, 0)
+  const most = ((K1 + 1) * ofKnown * wanted.length) / known.length
   const match = known.map(term => `"${term.replaceAll('"', '""')}"`).join(' OR ')
   return file.match(match, limit, documents).map(({ id, score }) => ({ id, score: Math.min(1, score / most) }))
 }
 
-/** A term no passage has counts as the rarest there could be, so a passage that lacks it can't score as if it answered all. */
+/** As FTS5 counts it. In a collection of a few passages every term is at the floor, and a score is the share of terms that were found. */
 function idf(passages: number, frequency: number): number {
   return Math.max(IDF_MIN, Math.log((passages - frequency + 0.5) / (frequency + 0.5)))
 }

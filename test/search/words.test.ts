@@ -43,6 +43,20 @@ t.test('words', { skip }, async t => {
     }
   })
 
+  t.test(
+    'in a collection of one passage, words it lacks lower its score in proportion, and words it has still count',
+    async t => {
+      const collection = folder(t)
+      await add(lanes, collection, 'a', ['The kiln must cool for eighteen hours.'])
+      const score = async (query: string) =>
+        (await search(lanes, { query, mode: 'lexical', top_k: 1, collections: [collection] }))[0]?.score ?? 0
+      const whole = await score('kiln cool')
+      t.ok(whole > 0.4, `both words: ${whole}`)
+      t.equal(((await score('kiln zeppelin')) / whole).toFixed(3), '0.500', 'one of two')
+      t.equal(((await score('kiln zeppelin quasar oboe')) / whole).toFixed(3), '0.250', 'one of four')
+    },
+  )
+
   t.test("another collection's passages change no score", async t => {
     const [mine, others] = [folder(t), folder(t)]
     await add(lanes, mine, 'a', ['The lamp burns oil.', 'The oil is kept in the cellar.'])
