@@ -18,7 +18,7 @@ export interface Claim {
 
 /** The claims that hold, in their order, numbered from `[first]` on. Throws when rag cannot be asked. */
 export async function cite(
-  evidence: Evidence,
+  evidence: Pick<Evidence, 'bytes'>,
   asker: Asker,
   claims: Claim[],
   first: number,

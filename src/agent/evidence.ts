@@ -52,7 +52,11 @@ export function openEvidence(url: string) {
     },
 
     /** The bytes at a place, or nothing when rag will not give them to this caller (any more). */
-    async bytes(asker: Asker, { document_id, version, start_byte, end_byte }: Place, signal?: AbortSignal) {
+    async bytes(
+      asker: Asker,
+      { document_id, version, start_byte, end_byte }: Place,
+      signal?: AbortSignal,
+    ): Promise<Buffer | undefined> {
       const headers = { range: `bytes=${start_byte}-${end_byte - 1}` }
       const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
       if (reply.status === 206) return Buffer.from(await reply.arrayBuffer())

@@ -1,0 +1,77 @@
+// What may leave as a claim, and what becomes of document text on its way into an answer.
+import t from 'tap'
+import { cite } from '../../src/agent/citations.ts'
+import { openEvidence, type Place } from '../../src/agent/evidence.ts'
+import { inContext } from '../../src/agent/followups.ts'
+import { shown, textOf, without } from '../../src/agent/segments.ts'
+
+const asker = { authorization: 'Bearer x', address: '127.0.0.1' }
+const text = 'Zwölf Brunnen. The well is dry. The mill stands.'
+const passage = {
+  document_id: 'd',
+  version: 'v',
+  collection_id: 'c',
+  chunk_id: 'k',
+  content: text,
+  title: 'wells',
+  source: null,
+  metadata: {},
+  score: 0.9,
+  start_byte: 0,
+  end_byte: Buffer.byteLength(text),
+}
+
+function claim(quote: string) {
+  const start_byte = Buffer.byteLength(text.slice(0, text.indexOf(quote)))
+  return { text: quote, passage, start_byte, end_byte: start_byte + Buffer.byteLength(quote), quote }
+}
+
+/** Evidence that gives `given` in place of the bytes asked for. */
+const evidence = (given: (place: Place) => Buffer | undefined) => ({
+  bytes: async (_: unknown, place: Place) => given(place),
+})
+const genuine = ({ start_byte, end_byte }: Place) => Buffer.from(text).subarray(start_byte, end_byte)
+const claims = [claim('The well is dry.'), claim('The mill stands.')]
+
+t.test('claims whose bytes are there leave, numbered in their order', async t => {
+  const segments = await cite(evidence(genuine), asker, claims, 1)
+  t.equal(textOf(segments), 'The well is dry. [1] The mill stands. [2]')
+  t.match(segments[0]?.citation, { marker: '[1]', start_byte: 16, end_byte: 32, href: '/rag/documents/d/text?version=v' })
+})
+
+t.test('a claim whose bytes are others, or gone, is dropped, and no marker is left open', async t => {
+  const altered = (place: Place) => (place.start_byte === 16 ? Buffer.from('The well is wet.') : genuine(place))
+  t.equal(textOf(await cite(evidence(altered), asker, claims, 1)), 'The mill stands. [1]')
+  t.same(
+    await cite(
+      evidence(() => undefined),
+      asker,
+      claims,
+      1,
+    ),
+    [],
+  )
+})
+
+t.test('when rag cannot be asked nothing is claimed', t =>
+  t.rejects(cite(openEvidence('http://127.0.0.1:1'), asker, claims, 1), { code: 'unavailable' }),
+)
+
+t.test('document text brings no markers, links or hidden characters into an answer', async t => {
+  t.equal(shown('Paid [7] at ![x](http://evil/?q=1) and [here](http://evil).'), 'Paid (7) at x and here.')
+  t.equal(shown('in\u200Bvisi\u202Eble\u{E0041}'), 'invisible')
+  t.equal(shown('क्‍ष 👩‍👩‍👧'), 'क्‍ष 👩‍👩‍👧', 'joiners that scripts need stay')
+})
+
+t.test('an answer without a document keeps what came from others', async t => {
+  const segments = await cite(evidence(genuine), asker, claims, 1)
+  t.same(without(segments, 'other'), segments)
+  t.notMatch(textOf(without(segments, 'd')), /well|mill/)
+})
+
+t.test('only a question that leans on the one before is read together with it', async t => {
+  const earlier = ['How large was the harvest in 2018?']
+  t.equal(inContext('and in 2019?', earlier), 'How large was the harvest in 2018? and in 2019?')
+  t.equal(inContext('and in 2020?', [...earlier, 'and in 2019?']), 'How large was the harvest in 2018? and in 2019? and in 2020?')
+  t.equal(inContext('Who sealed the well?', earlier), 'Who sealed the well?')
+})
