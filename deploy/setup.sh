@@ -13,7 +13,7 @@ fail() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 have node && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' ||
-  fail 'Node.js 20 or later is missing; install it with: curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs'
+  fail 'Node.js 20 or later is missing; install it with: sudo apt-get install -y npm && sudo npx --yes n 22'
 have npm || fail 'npm is missing; install it with: sudo apt-get install -y npm'
 have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ||
   fail 'python3 with venv is missing; install it with: sudo apt-get install -y python3 python3-venv'

@@ -71,12 +71,15 @@ const redisAway =
 /** Turns anything thrown into a failure: Fastify's own errors by their code, Redis away as 503, the rest as 500. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error
-  const { code = '', statusCode = 500, validation, message = '' } = error as Partial<FastifyError>
+  const { code = '', statusCode = 500, validation, message = '' } = (error ?? {}) as Partial<FastifyError>
   if (validation) {
-    const details = validation.map(({ instancePath, message: problem = 'is not valid', params }) => ({
-      path: instancePath || '/',
-      problem: params?.additionalProperties ? `${problem}: ${[params.additionalProperties].flat().join(', ')}` : problem,
-    }))
+    // An unknown field is told by its own path, so the second telling, by the object that holds it, is left out.
+    const details = validation
+      .filter(({ keyword }) => keyword !== 'additionalProperties')
+      .map(({ instancePath, keyword, message: problem = 'is not valid' }) => ({
+        path: instancePath || '/',
+        problem: keyword === 'boolean' ? 'is not a field that is known here' : problem,
+      }))
     const [first] = details
     return failure('invalid_request', `The request is not valid: ${first?.path} ${first?.problem}`, {
       details: details.slice(0, 10),

@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+import { authConfig } from '../../src/auth/config.ts'
+import { authService } from '../../src/auth/plugin.ts'
+import { buildService } from '../../src/platform/service.ts'
+import { asking, house, until } from '../auth/house.ts'
+import { claimsOf, headerOf, sealed, signingKey } from '../auth/signing.ts'
+import { verifier } from './verifier.ts'
+
+t.test('while auth is away, known keys go on working, unknown ones are 503, and all is well when it is back', async t => {
+  const { app, env, url, person } = await house(t)
+  const signing = await signingKey(app.redis, env.JWT_SECRET_KEY)
+  const other = await verifier(t, env, url)
+  const ada = await person('ada')
+  const made = await Promise.all(
+    ['seen', 'unseen'].map(name => ada.ask('POST', '/api-keys', { name, permissions: ['read:rag'], expires_in_days: 1 })),
+  )
+  const [seen, unseen] = made.map(({ body }) => ({ authorization: `Bearer ${body.key}` }))
+  const strange = sealed(signing, { ...headerOf(signing), kid: 'A'.repeat(43) }, claimsOf(ada.token))
+  const ask = (headers?: Record<string, string>) => asking(other, headers)('GET', '/who')
+  t.equal((await ask(ada.headers)).status, 200)
+  t.equal((await ask(seen)).status, 200)
+
+  const second = await person('ada')
+  await app.close()
+  t.equal((await ask(ada.headers)).status, 200, 'a token seen before')
+  t.equal((await ask(second.headers)).status, 200, 'a token never seen, signed by a known key')
+  t.equal((await ask(seen)).status, 200, 'an API key seen before')
+  t.match(await ask(unseen), { status: 503, body: { code: 'unavailable' }, headers: { 'retry-after': '1' } })
+  t.match(await ask({ authorization: 'Bearer x.y.z' }), { status: 401 }, 'what is no token needs no auth to be refused')
+  t.match(await ask({ authorization: `Bearer ${strange}` }), { status: /^(401|503)$/ })
+  t.equal((await ask()).status, 401)
+
+  const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: t.testdir() })))
+  t.teardown(() => again.close())
+  await again.listen({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  t.equal((await ask(unseen)).status, 200)
+  t.equal((await ask(ada.headers)).status, 200)
+  await asking(again, ada.headers)('POST', '/logout')
+  t.equal((await ask(ada.headers)).status, 401)
+})
+
+t.test('a service that starts before auth answers 503, then learns the keys without a restart', async t => {
+  const { app, env, person } = await house(t)
+  const late = createServer()
+  late.listen(0, '127.0.0.1')
+  await once(late, 'listening')
+  const { port } = late.address() as AddressInfo
+  late.close()
+  await once(late, 'close')
+  const other = await verifier(t, env, `http://127.0.0.1:${port}`)
+  const ada = await person('ada')
+  t.match(await asking(other, ada.headers)('GET', '/who'), { status: 503, body: { code: 'unavailable' } })
+  await app.close()
+  const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: t.testdir() })))
+  t.teardown(() => again.close())
+  await again.listen({ host: '127.0.0.1', port })
+  await until(async () => (await asking(other, ada.headers)('GET', '/who')).status === 200)
+  t.pass()
+})
+
+t.test('guesses at API keys through another service count where they come from, and only there', async t => {
+  const { url, env, person } = await house(t, { LIMIT_ADDRESS_PER_MIN: '5' })
+  const other = await verifier(t, { ...env, LIMIT_ADDRESS_PER_MIN: '0' }, url)
+  const ada = await person('ada')
+  const { body } = await ada.ask('POST', '/api-keys', { name: 'k', permissions: ['read:rag'], expires_in_days: 1 })
+  const guess = (i: number, from: string) =>
+    asking(other, { authorization: `Bearer ${body.key.slice(0, -2)}${String(i).padStart(2, '0')}`, 'x-forwarded-for': from })(
+      'GET',
+      '/who',
+    )
+  const statuses = []
+  for (let i = 0; i < 7; i++) statuses.push((await guess(i, '198.51.100.66')).status)
+  t.same(statuses, [401, 401, 401, 401, 401, 429, 429])
+  t.equal((await guess(8, '198.51.100.67')).status, 401)
+  t.equal(
+    (await asking(other, { authorization: `Bearer ${body.key}`, 'x-forwarded-for': '198.51.100.67' })('GET', '/who')).status,
+    200,
+  )
+})
