@@ -12,7 +12,7 @@ export type Picked = { passage: number; start_byte: number; end_byte: number; te
 
 export type AnswerOptions = { scoreMin: number; sentencesMax?: number }
 
-type Candidate = Picked & { terms: Set<string>; isLabel: boolean; score: number }
+type Candidate = Picked & { terms: Set<string>; spokenOf: Set<string>; isLabel: boolean; score: number }
 
 const SENTENCES_MAX = 3
 /**
@@ -48,7 +48,7 @@ export function answer(
     if (score < options.scoreMin || (shared < SUPPORT_MIN && score < MEANING_SCORE_MIN)) return []
     for (const candidate of found) {
       candidate.score =
-        WEIGHT.words * share(weight, candidate.terms) +
+        WEIGHT.words * share(weight, candidate) +
         WEIGHT.wanted * Number(offers?.(candidate.text) ?? 0) +
         WEIGHT.passage * (score / scoreBest)
     }
@@ -73,11 +73,15 @@ function cut({ content, start_byte: from }: Evidence, passage: number, stopwords
     found.push({
       ...{ passage, start_byte, end_byte, text, score: 0 },
       terms: new Set(terms(text, stopwords)),
+      spokenOf: (pronoun.test(text) && found.at(-1)?.terms) || new Set(),
       isLabel: isLabel(text, content.slice(end, end + 2), whole),
     })
   }
   return found
 }
+
+/** A sentence that begins so goes on about what the one before it named. */
+const pronoun = /^(?:it|he|she|they|this|these|its|his|her|their|both|there|er|sie|es|il|elle|ils|elles)\b/i
 
 /** A short line with an empty line after it that ends in no stop and tells nothing is a heading. */
 function isLabel(text: string, after: string, whole: string): boolean {
@@ -97,13 +101,13 @@ function weights(asked: string[], candidates: Candidate[]): Map<string, number> 
   )
 }
 
-/** The share of the question's weight that `found` has, 0 to 1. */
-function share(weight: Map<string, number>, found: Set<string>): number {
+/** The share of the question's weight that a sentence has, 0 to 1; what it only speaks of counts half. */
+function share(weight: Map<string, number>, { terms: found, spokenOf }: Candidate): number {
   let covered = 0
   let whole = 0
   for (const [term, tells] of weight) {
     whole += tells
-    if (found.has(term)) covered += tells
+    covered += found.has(term) ? tells : spokenOf.has(term) ? tells / 2 : 0
   }
   return whole && covered / whole
 }
