@@ -39,6 +39,12 @@ export async function cut({ text, sections }: { text: string; sections: Section[
   return chunk(text, sections, { countTokens, tokensMax: setting.chunkTokens, overlapTokens: setting.chunkOverlap })
 }
 
+/** Tokens of each text, the marks around it included. */
+export async function count(texts: string[]): Promise<number[]> {
+  const { tokenizer } = await load()
+  return texts.map(text => tokenizer.encode(text).length)
+}
+
 /** One unit vector per text, row-major. One text at a time: batches were slower on these processors (measured). */
 export async function embed(texts: string[]): Promise<Float32Array> {
   const extractor = await load()

@@ -23,16 +23,26 @@ export interface LaneOptions {
   embedThreads: number
   chunkTokens: number
   chunkOverlap: number
+  /** Passages up to which a collection is scanned exactly; the measured default of vectors.ts otherwise. */
+  exactMax?: number
 }
 export type Lanes = Awaited<ReturnType<typeof openLanes>>
 
 /** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there or not the right ones. */
-export async function openLanes({ modelsDir, model: name, embedThreads, chunkTokens, chunkOverlap }: LaneOptions) {
+export async function openLanes({ modelsDir, model: name, embedThreads, chunkTokens, chunkOverlap, exactMax }: LaneOptions) {
   const model = describeModel(name)
   if (chunkTokens > model.window)
     throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
   await requireWeights(modelsDir, model)
-  const setting = { modelsDir, model, chunkTokens, chunkOverlap, fingerprint: fingerprint(model), dimensions: model.dimensions }
+  const setting = {
+    modelsDir,
+    model,
+    chunkTokens,
+    chunkOverlap,
+    fingerprint: fingerprint(model),
+    dimensions: model.dimensions,
+    exactMax,
+  }
   const pools: Piscina[] = []
   let isClosed = false
   const lane = (file: string, threads: number, maxQueue: number) => {
@@ -71,17 +81,18 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
     })
   }
 
-  const tending = new Set<string>()
-  /** Brings the vector index of a collection up to date, a little at a time, between the searches. */
+  let tending = Promise.resolve()
+  const toTend = new Set<string>()
+  /** Brings the vector index of a collection up to date, a little at a time between the searches, one collection after the other. */
   function tend(dir: string) {
-    if (tending.has(dir)) return
-    tending.add(dir)
-    const step = async (): Promise<void> => {
-      if (!isClosed && (await searcher<boolean>('step', { dir }))) await step()
+    if (toTend.has(dir)) return
+    toTend.add(dir)
+    const steps = async () => {
+      while (await searcher<boolean>('step', { dir })) {}
     }
-    step()
-      .catch(() => undefined)
-      .finally(() => tending.delete(dir))
+    // What fails here is only a cache: searches scan what it lacks, and the next one tries again.
+    tending = tending.then(steps).catch(() => undefined)
+    tending.finally(() => toTend.delete(dir))
   }
 
   return {
@@ -91,6 +102,8 @@ export async function openLanes({ modelsDir, model: name, embedThreads, chunkTok
 
     /** Passages of a text, each within the model's window. */
     chunk: (text: string, sections: Section[]) => documents<Chunk[]>('cut', { text, sections }),
+    /** Tokens of each text as the model counts them. */
+    count: (texts: string[]) => documents<number[]>('count', texts),
     /** Row-major, one unit vector per text. */
     embedPassages: (texts: string[]) => documents<Float32Array>('embed', texts),
     embedQuery: (question: string) => questions<QueryVector>('embedQuery', question),

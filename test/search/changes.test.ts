@@ -56,7 +56,7 @@ t.test('changes of a collection', { skip }, async t => {
   t.test('vectors made by another model are refused with a sentence', async t => {
     const collection = folder(t)
     await add(lanes, collection, 'a', ['One.'])
-    const other = await lanesFor(t, 'Xenova/bge-small-en-v1.5')
+    const other = await lanesFor(t, { model: 'Xenova/bge-small-en-v1.5' })
     await t.rejects(search(other, { query: 'one', mode: 'hybrid', top_k: 1, collections: [collection] }), {
       code: 'conflict',
       message: /embedded with/,

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { openLanes } from '../../src/rag/lanes.ts'
-import { lanesFor, options, skip } from './lanes.ts'
+import { chunkOf, folder, lanesFor, options, skip } from './lanes.ts'
 
 t.test('absent weights, wrong weights, an unknown model and too large chunks are each refused with a sentence', async t => {
   const modelsDir = mkdtempSync(join(tmpdir(), 'models-'))
@@ -56,4 +56,34 @@ t.test('lanes', { skip }, async t => {
     t.notOk(own.ready())
     await t.rejects(own.embedPassages(['late']))
   })
+
+  t.test('above a size the vectors move into a graph between searches, which finds the same and is kept on disk', async t => {
+    const own = await lanesFor(t, { exactMax: 200 })
+    const { dir } = folder(t)
+    const texts = Array.from({ length: 300 }, (_, i) => `Barrel ${i} holds ${i * 7} litres of oil`)
+    const vectors = Float32Array.from(texts.flatMap((_, i) => direction(i)))
+    await own.write.append(dir, 'a', 'v', texts.map(chunkOf), vectors)
+    await own.write.publish(dir, 'a', 'v')
+    const find = (i: number) =>
+      own.find({ dir, question: '', vector: Float32Array.from(direction(i)), weight: 1, limit: 5, min_score: 0 })
+    const before = await Promise.all(texts.map((_, i) => find(i)))
+    t.same(
+      before.map(([hit]) => hit?.content),
+      texts,
+    )
+    // The graph's header is written last.
+    while (!existsSync(join(dir, 'vectors.json'))) await find(0)
+    const after = await Promise.all(texts.map((_, i) => find(i)))
+    t.same(
+      after.map(hits => hits.map(({ content }) => content)),
+      before.map(hits => hits.map(({ content }) => content)),
+    )
+  })
 })
+
+/** A unit vector near the i-th of 384 axes, leaning to the next two. */
+function direction(i: number): number[] {
+  const values = Array<number>(384).fill(0)
+  for (const [step, value] of [0.9, 0.4, Math.sqrt(1 - 0.81 - 0.16)].entries()) values[(i + step) % 384] = value
+  return values
+}

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Test } from 'tap'
-import { type Lanes, openLanes } from '../../src/rag/lanes.ts'
+import { type LaneOptions, type Lanes, openLanes } from '../../src/rag/lanes.ts'
 
 const modelsDir = resolve(import.meta.dirname, '../../run/models')
 export const options = { modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThreads: 1, chunkTokens: 200, chunkOverlap: 32 }
@@ -11,8 +11,8 @@ export const options = { modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThrea
 /** Why a test that needs the model cannot run, or false. */
 export const skip = existsSync(modelsDir) ? false : 'no weights in run/models; make setup brings them'
 
-export async function lanesFor(t: Test, model = options.model): Promise<Lanes> {
-  const lanes = await openLanes({ ...options, model })
+export async function lanesFor(t: Test, others: Partial<LaneOptions> = {}): Promise<Lanes> {
+  const lanes = await openLanes({ ...options, ...others })
   t.teardown(() => lanes.close())
   return lanes
 }

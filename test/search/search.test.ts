@@ -52,6 +52,10 @@ t.test('search', { skip }, async t => {
       t.match(hits[0], { content: texts[12], legs: { lexical: { rank: 1 } } })
       t.ok(hits.every(({ legs }) => legs.lexical || legs.vector))
     }
+    const other = folder(t, 'other')
+    await add(lanes, other, 'b', ['A barrel of oil, number 12.', 'Oil barrel.'])
+    const hits = await search(lanes, { query: 'oil barrel 12', mode: 'hybrid', top_k: 2, collections: [collection, other] })
+    t.equal(hits.length, 2, 'over all collections together')
   })
 
   t.test('texts that differ in case, spacing or marks alone are one hit; one number or name makes another', async t => {

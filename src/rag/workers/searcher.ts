@@ -14,14 +14,19 @@ import { told } from './told.ts'
 /** Memory the vectors of all collections may take: some 600,000 of 384 numbers. A single larger collection is still searched. */
 const VECTOR_BYTES_MAX = 2 ** 30
 
-const { fingerprint, dimensions } = workerData as { fingerprint: string; dimensions: number }
+interface Setting {
+  fingerprint: string
+  dimensions: number
+  exactMax?: number
+}
+const { fingerprint: model, dimensions, exactMax } = workerData as Setting
 const files = openFiles(open, ({ vectors }) => vectors.size().bytes, VECTOR_BYTES_MAX)
 
 type Held = NonNullable<ReturnType<typeof open>>
 
 function open(dir: string) {
-  const file = openPassages(dir, fingerprint)
-  return file && { file, vectors: openVectors(file, { dir, model: fingerprint, dimensions }), close: file.close }
+  const file = openPassages(dir, model)
+  return file && { file, vectors: openVectors(file, { dir, model, dimensions, exactMax }), close: file.close }
 }
 
 /** Candidates of each leg; more are taken when more are asked for, or when too many of them turn out to be the same. */
