@@ -50,8 +50,8 @@ export interface Part {
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
-/** Longest wait for a part to be ready, in milliseconds; rag loads a model and may rebuild an index on a slow machine. */
-const READY_MS_MAX = 60_000
+/** Longest wait for a part to be ready, in milliseconds; above the two minutes a service gives itself to open what it needs. */
+const READY_MS_MAX = 150_000
 const READY_EVERY_MS = 40
 /** Longest wait after SIGTERM, in milliseconds; above the 10 s a service gives its own requests. */
 const STOP_MS_MAX = 12_000

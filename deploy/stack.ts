@@ -11,7 +11,7 @@ import { inForce, planStack } from './plans.ts'
 import { freePorts, type Ports, requireFree } from './ports.ts'
 
 /** Longest wait, once every part is ready, for the edge to see them all, in milliseconds. */
-const HEALTHY_MS_MAX = 15_000
+const HEALTHY_MS_MAX = 60_000
 const HEALTHY_EVERY_MS = 50
 
 export interface StackOrder {
