@@ -6,7 +6,7 @@ import Value from 'typebox/value'
 const Port = (port: number) => Type.Integer({ minimum: 0, maximum: 65535, default: port })
 const PerWindow = (count: number) => Type.Integer({ minimum: 0, default: count })
 /** A list in one variable, `a,b,c`; empty means none. */
-export const List = (initial = '') => Type.String({ default: initial })
+const List = (initial = '') => Type.String({ default: initial })
 
 /** What every service understands; a service's own schema is spread beside it. */
 export const shared = {
@@ -49,12 +49,15 @@ export function loadConfig<Schema extends TObject>(
   schema: Schema,
   environment: NodeJS.ProcessEnv = process.env,
 ): Readonly<Static<Schema>> {
-  const given: Record<string, string> = {}
-  for (const name of Object.keys(schema.properties)) {
+  const given: Record<string, string | number> = {}
+  for (const [name, property] of Object.entries(schema.properties)) {
     const value = environment[name]
-    if (value !== undefined && value !== '') given[name] = value
+    if (value === undefined || value === '') continue
+    // Read here, since a conversion that makes 1 of 1.5 makes "off" of a limit of 0.5.
+    const numeric = Type.IsInteger(property) || Type.IsNumber(property)
+    given[name] = numeric && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value
   }
-  const config = Value.Convert(schema, Value.Default(schema, given))
+  const config = Value.Default(schema, given)
   const faults = Value.Errors(schema, config).map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`)
   faults.push(...productionFaults(config as Partial<SharedConfig>))
   if (faults.length > 0)
