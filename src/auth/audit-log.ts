@@ -143,7 +143,6 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, onErro
     yield* segments.backwards(from)
   }
 }
-export type AuditLog = Awaited<ReturnType<typeof openAuditLog>>
 
 /** Stops where Redis has lost what the disk shows it once held: it could have forgotten a revocation as well. */
 async function refuseOlderRedis(redis: Redis, onDisk: Head | undefined) {

@@ -72,4 +72,3 @@ export function openGateway(urls: ServiceUrls) {
     },
   }
 }
-export type Gateway = ReturnType<typeof openGateway>

@@ -4,13 +4,13 @@ import { Permission, permissions, Role } from '../contracts/claims.ts'
 import { FailureBody } from '../contracts/failure.ts'
 
 const closed = { additionalProperties: false }
-export const PAGE_MAX = 200
+const PAGE_MAX = 200
 
 const Username = Type.String({ minLength: 3, maxLength: 50 })
 /** Taken byte for byte. */
 const Password = Type.String({ minLength: 8, maxLength: 128 })
 const Time = Type.String({ format: 'date-time' })
-export const HexId = Type.String({ pattern: '^[0-9a-f]{32}$' })
+const HexId = Type.String({ pattern: '^[0-9a-f]{32}$' })
 const Permissions = Type.Array(Permission, { maxItems: permissions.length })
 
 export const Credentials = Type.Object({ username: Username, password: Password }, { ...closed, title: 'Credentials' })

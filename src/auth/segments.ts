@@ -136,7 +136,6 @@ export function openSegments(dir: string) {
     },
   }
 }
-export type Segments = ReturnType<typeof openSegments>
 
 /** Compares stream ids, `ms-number`. */
 export function earlier(a: string, b: string): boolean {

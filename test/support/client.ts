@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 const JOB_MS_MAX = 60_000
 const JOB_EVERY_MS = 50
 
-export const password = 'correct horse battery'
+const password = 'correct horse battery'
 
 export interface Reply {
   status: number

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib'
 
 /** A ZIP whose entries are stored as they are. */
-export function zip(entries: Record<string, string | Uint8Array>): Buffer {
+function zip(entries: Record<string, string | Uint8Array>): Buffer {
   const locals: Buffer[] = []
   const directory: Buffer[] = []
   let offset = 0
