@@ -118,7 +118,7 @@ export function openCollections({ collections, documents, transaction }: Catalog
           if (collection.name === HOME) throw failure('conflict', `The collection "${HOME}" keeps its name`)
           if (collections.named(user, changed.name)) throw failure('conflict', 'You have a collection of that name')
         }
-        collections.update(changed)
+        collections.update({ id, name: changed.name, description: changed.description })
         return changed
       })
     },

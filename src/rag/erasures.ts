@@ -184,6 +184,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, write, st
       for (const { id } of collections.owned(user)) await self.collection(id)
       collections.revokeAll(user)
       catalogue.idempotency.forget(user)
+      catalogue.evaluations.forget(user)
     },
 
     /** The receipt again, with who is still behind. Throws `not_found` for somebody else's. */

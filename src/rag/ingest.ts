@@ -11,10 +11,10 @@ import type { Ingest, Progress } from './queue.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { Originals } from './store/originals.ts'
 import type { JobRow } from './store/tables/jobs.ts'
-import { openTurns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 /** Passages embedded in one turn: short enough that other users' turns come soon, long enough that a commit per turn costs little. */
-const BATCH = 32
+export const BATCH = 32
 
 export interface Extracted {
   text: string
@@ -42,17 +42,16 @@ interface Parts {
   originals: Originals
   exclusive: Exclusive
   stages: Stages
-  extractAtOnce: number
-  embedAtOnce: number
+  /** Turns at the children that extract and at the threads that embed. */
+  extracting: Turns
+  embedding: Turns
   versionsKept: number
 }
 
 type Report = (progress: Progress) => void
 
-export function openIngest({ catalogue, originals, exclusive, stages, extractAtOnce, embedAtOnce, versionsKept }: Parts) {
+export function openIngest({ catalogue, originals, exclusive, stages, extracting, embedding, versionsKept }: Parts) {
   const { documents, versions, jobs, transaction } = catalogue
-  const extracting = openTurns(extractAtOnce)
-  const embedding = openTurns(embedAtOnce)
 
   /** Takes a job to its end. Throws a failure that is the document's own, or whatever went wrong here. */
   const ingest: Ingest = async (job, signal, report) => {
@@ -66,7 +65,7 @@ export function openIngest({ catalogue, originals, exclusive, stages, extractAtO
   async function make(job: JobRow, collection: string, signal: AbortSignal, report: Report) {
     const file = { path: originals.original(collection, job.original), name: job.name }
     const { text, sections, media_type, coverage } = await extracting(job.user_id, signal, () => stages.extract(file, signal))
-    const passages = await stages.chunk(text, sections)
+    const passages = await embedding(job.user_id, signal, () => stages.chunk(text, sections))
     if (passages.length === 0) throw failure('no_text')
 
     const version = createHash('sha256').update(text).digest('hex')

@@ -6,8 +6,10 @@ import type { App, Service } from '../platform/service.ts'
 import { openCollections } from './collections.ts'
 import type { RagConfig } from './config.ts'
 import { openDocuments } from './documents.ts'
+import { openEmbeddings } from './embeddings.ts'
 import { openErasureStream } from './erasure-stream.ts'
 import { openErasures } from './erasures.ts'
+import { openEvaluations } from './evaluations.ts'
 import { openExclusive } from './exclusive.ts'
 import { extract, extractLimits } from './extract/run.ts'
 import { openFinding } from './finding.ts'
@@ -18,6 +20,9 @@ import { openQueue } from './queue.ts'
 import { byteRoutes } from './routes/bytes.ts'
 import { collectionRoutes } from './routes/collections.ts'
 import { documentRoutes } from './routes/documents.ts'
+import { embeddingRoutes } from './routes/embeddings.ts'
+import { evaluationRoutes } from './routes/evaluations.ts'
+import { ingestRoutes } from './routes/ingest.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { olderRoutes } from './routes/older.ts'
 import { searchRoutes } from './routes/search.ts'
@@ -27,6 +32,7 @@ import { openCatalogue } from './store/catalogue.ts'
 import { lockFolder } from './store/lock.ts'
 import { openOriginals } from './store/originals.ts'
 import { sweep } from './sweep.ts'
+import { openTurns } from './turns.ts'
 import { openUploads } from './uploads.ts'
 
 /** Children that extract at once; each may take a core. */
@@ -35,6 +41,19 @@ const EXTRACT_AT_ONCE = 2
 const FILES_MAX = 100
 const FIELDS_MAX = 10
 const FIELD_BYTES_MAX = 64 * 1024
+
+const everything = [
+  documentRoutes,
+  byteRoutes,
+  jobRoutes,
+  collectionRoutes,
+  searchRoutes,
+  olderRoutes,
+  ingestRoutes,
+  embeddingRoutes,
+  evaluationRoutes,
+  statusRoutes,
+]
 
 /** Everything rag's routes work with. */
 export type House = Awaited<ReturnType<typeof openHouse>>
@@ -58,7 +77,7 @@ export function ragService(config: RagConfig): Service {
         },
       })
       const house = await openHouse(app, config)
-      for (const routes of [documentRoutes, byteRoutes, jobRoutes, collectionRoutes, searchRoutes, olderRoutes, statusRoutes]) {
+      for (const routes of everything) {
         await app.register(routes, house)
       }
     },
@@ -87,6 +106,8 @@ async function openHouse(app: App, config: RagConfig) {
 
   const exclusive = openExclusive()
   const collections = openCollections(catalogue)
+  // One batch more than there are threads, so that none waits for the next to be handed over.
+  const embedding = openTurns(config.RAG_EMBED_THREADS + 1)
   const { ingest, tidy } = openIngest({
     catalogue,
     originals,
@@ -97,9 +118,8 @@ async function openHouse(app: App, config: RagConfig) {
       embed: lanes.embedPassages,
       write: lanes.write,
     },
-    extractAtOnce: EXTRACT_AT_ONCE,
-    // One batch more than there are threads, so that none waits for the next to be handed over.
-    embedAtOnce: config.RAG_EMBED_THREADS + 1,
+    extracting: openTurns(EXTRACT_AT_ONCE),
+    embedding,
     versionsKept: config.RAG_VERSIONS_KEPT,
   })
   const queue = openQueue({ catalogue, ingest, tidy, waitingMax: config.RAG_QUEUE_MAX, log })
@@ -109,16 +129,6 @@ async function openHouse(app: App, config: RagConfig) {
   const erasures = openErasures({ catalogue, originals, exclusive, queue, write: lanes.write, stream, log })
   app.addHook('onClose', async () => erasures.close())
 
-  app.needs('store', () => catalogue.alive())
-  app.needs('model', () => lanes.ready())
-  app.tells('embedding_model', config.RAG_EMBEDDING_MODEL)
-  app.addHook('onReady', async () => {
-    void erasures.resume()
-    queue.resume()
-    stream.follow(erasures.user)
-  })
-
-  const idempotency = openIdempotency(catalogue)
   const finding = openFinding({
     catalogue,
     collections,
@@ -127,12 +137,28 @@ async function openHouse(app: App, config: RagConfig) {
     topK: config.RAG_TOP_K_RESULTS,
     scoreMin: config.RAG_SIMILARITY_THRESHOLD,
   })
+  const evaluations = openEvaluations({ catalogue, collections, passages: finding.passages, log })
+  app.addHook('onClose', async () => evaluations.close())
+
+  app.needs('store', () => catalogue.alive())
+  app.needs('model', () => lanes.ready())
+  app.tells('embedding_model', config.RAG_EMBEDDING_MODEL)
+  app.addHook('onReady', async () => {
+    void erasures.resume()
+    queue.resume()
+    evaluations.resume()
+    stream.follow(erasures.user)
+  })
+
+  const idempotency = openIdempotency(catalogue)
   return {
     config,
     originals,
     collections,
     erasures,
     finding,
+    evaluations,
+    embeddings: openEmbeddings({ model: lanes.model, count: lanes.count, embed: lanes.embedPassages, embedding }),
     uploads: openUploads({
       catalogue,
       collections,

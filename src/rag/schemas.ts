@@ -1,20 +1,20 @@
 // The bodies rag takes and gives, as in the HTTP contract.
 import Type, { type Static } from 'typebox'
 import { failures } from '../contracts/failure.ts'
-import { Id, Passage, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
+import { Id } from '../contracts/search.ts'
 import { documentStates } from './store/tables/documents.ts'
 
-const closed = { additionalProperties: false }
+export const closed = { additionalProperties: false }
 const PAGE_MAX = 200
 /** Longest name of a document, in characters. */
 export const TITLE_CHARS_MAX = 1000
 /** Most fields of metadata one document may have. */
 const METADATA_FIELDS_MAX = 50
 
-const Time = Type.String({ format: 'date-time' })
-const Nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+export const Time = Type.String({ format: 'date-time' })
+export const Nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 const State = Type.Enum([...documentStates])
-const Count = Type.Integer({ minimum: 0 })
+export const Count = Type.Integer({ minimum: 0 })
 const JobFailure = Type.Object({ code: Type.Enum(Object.keys(failures)), message: Type.String() })
 
 export const ById = Type.Object({ id: Id }, closed)
@@ -23,7 +23,7 @@ export const Page = Type.Object(paging, closed)
 
 const Title = Type.String({ minLength: 1, maxLength: TITLE_CHARS_MAX })
 const Source = Type.String({ minLength: 1, maxLength: 2000 })
-const Scalar = Type.Union([Type.String({ maxLength: 2000 }), Type.Number(), Type.Boolean(), Type.Null()])
+export const Scalar = Type.Union([Type.String({ maxLength: 2000 }), Type.Number(), Type.Boolean(), Type.Null()])
 export const Metadata = Type.Record(
   Type.String({ minLength: 1, maxLength: 100 }),
   Type.Union([Scalar, Type.Array(Scalar, { maxItems: 100 })]),
@@ -84,6 +84,16 @@ const Version = Type.Object({
 export const DocumentList = Type.Object(
   { documents: Type.Array(Type.Object(document)), next_cursor: Nullable(Type.String()) },
   { title: 'DocumentList' },
+)
+/** Files on the server, by their paths from the folder for ingestion. */
+export const IngestRequest = Type.Object(
+  {
+    file_paths: Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { minItems: 1, maxItems: 50 }),
+    collection_id: Type.Optional(Id),
+    on_same_name: Type.Optional(OnSameName),
+    metadata: Type.Optional(Metadata),
+  },
+  { ...closed, title: 'IngestRequest' },
 )
 export const Document = Type.Object(
   {
@@ -161,54 +171,6 @@ export const CollectionReceipt = Type.Object(
 )
 export const GrantOf = Type.Object({ id: Id, user_id: Type.String({ pattern: '^[0-9a-f]{32}$' }) }, closed)
 export const Grant = Type.Object({ access: GrantAccess }, { ...closed, title: 'Grant' })
-
-const FieldName = Type.String({ minLength: 1, maxLength: 100 })
-const Bound = Type.Union([Type.String({ maxLength: 2000 }), Type.Number()])
-const Bounds = Type.Object(
-  { gt: Type.Optional(Bound), gte: Type.Optional(Bound), lt: Type.Optional(Bound), lte: Type.Optional(Bound) },
-  { ...closed, minProperties: 1 },
-)
-const OneOf = Type.Object({ in: Type.Array(Scalar, { minItems: 1, maxItems: 100 }) }, closed)
-/** What every passage's document must have in its metadata. */
-const Filter = Type.Record(FieldName, Type.Union([Scalar, OneOf, Bounds]), {
-  minProperties: 1,
-  maxProperties: 10,
-  title: 'Filter',
-})
-export const Search = Type.Object(
-  { ...SearchRequest.properties, group_by: Type.Optional(Type.Literal('document')), filter: Type.Optional(Filter) },
-  { ...closed, title: 'Search' },
-)
-/** The question of the older routes. */
-export const OlderQuestion = Type.Object(
-  {
-    query: Type.String({ minLength: 1, maxLength: 1000 }),
-    top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX })),
-  },
-  { ...closed, title: 'OlderQuestion' },
-)
-export const OlderDocuments = Type.Object({ documents: Type.Array(Passage) }, { title: 'OlderDocuments' })
-const AnswerSource = Type.Object({
-  document_id: Type.String(),
-  version: Type.String(),
-  title: Type.String(),
-  source: Nullable(Type.String()),
-  start_byte: Count,
-  end_byte: Count,
-  quote: Type.String(),
-  score: Type.Number(),
-})
-export const OlderAnswer = Type.Object(
-  {
-    documents: Type.Array(Passage),
-    context: Type.String(),
-    response: Type.String(),
-    answer: Type.String({ description: 'The same as `response`' }),
-    grounded: Type.Boolean(),
-    sources: Type.Array(AnswerSource),
-  },
-  { title: 'OlderAnswer' },
-)
 
 export const Status = Type.Object(
   {

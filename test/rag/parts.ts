@@ -14,6 +14,7 @@ import { openQueue } from '../../src/rag/queue.ts'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
 import { openOriginals } from '../../src/rag/store/originals.ts'
 import { sweep } from '../../src/rag/sweep.ts'
+import { openTurns } from '../../src/rag/turns.ts'
 import { openUploads } from '../../src/rag/uploads.ts'
 
 /** What a collection's file would hold: passages by document and version, and which version is shown. */
@@ -97,7 +98,15 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
   const exclusive = openExclusive()
   const collections = openCollections(catalogue)
   const { versionsKept = 2, waitingMax = 100, userBytesMax = 2000 } = options
-  const { ingest, tidy } = openIngest({ catalogue, originals, exclusive, stages, extractAtOnce: 2, embedAtOnce: 2, versionsKept })
+  const { ingest, tidy } = openIngest({
+    catalogue,
+    originals,
+    exclusive,
+    stages,
+    extracting: openTurns(2),
+    embedding: openTurns(2),
+    versionsKept,
+  })
   const queue = openQueue({ catalogue, ingest, tidy, waitingMax, log })
   const announced: object[] = []
   const stream = {

@@ -1,7 +1,7 @@
 // The three routes of the older system, in its shapes: passages good enough to answer from, and an answer made of them.
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
-import { OlderAnswer, OlderDocuments, OlderQuestion } from '../schemas.ts'
+import { OlderAnswer, OlderDocuments, OlderQuestion } from '../question-schemas.ts'
 
 export async function olderRoutes(app: Routes, { finding }: House) {
   const config = { access: 'read:rag', limit: 'rag_query' } as const

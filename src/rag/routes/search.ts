@@ -2,7 +2,7 @@
 import { SearchReply } from '../../contracts/search.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
-import { Search } from '../schemas.ts'
+import { Search } from '../question-schemas.ts'
 
 export async function searchRoutes(app: Routes, { finding }: House) {
   app.post(

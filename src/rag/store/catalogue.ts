@@ -6,6 +6,7 @@ import { schemas } from './schema.ts'
 import { collectionTable } from './tables/collections.ts'
 import { documentTable } from './tables/documents.ts'
 import { erasureTable } from './tables/erasures.ts'
+import { evaluationTable } from './tables/evaluations.ts'
 import { idempotencyTable } from './tables/idempotency.ts'
 import { jobTable } from './tables/jobs.ts'
 import { versionTable } from './tables/versions.ts'
@@ -22,6 +23,7 @@ export function openCatalogue(dataDir: string) {
     jobs: jobTable(database),
     idempotency: idempotencyTable(database),
     erasures: erasureTable(database),
+    evaluations: evaluationTable(database),
     /** Does `work` whole or not at all, durably. */
     transaction: database.transaction,
     /** Can it be read? */

@@ -106,4 +106,22 @@ CREATE INDEX erasures_unfinished ON erasures (id) WHERE stage <> 'done';
 CREATE TABLE cursors (name TEXT PRIMARY KEY, position TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `
 
-export const schemas: readonly string[] = [first]
+const second = `
+CREATE TABLE evaluations (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL,
+  request TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('queued', 'ready', 'failed')),
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  result TEXT,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX evaluations_by_user ON evaluations (user_id);
+CREATE INDEX evaluations_waiting ON evaluations (id) WHERE state = 'queued';
+
+-- The collection's file is to be made anew from the originals, before anything else is done in it.
+ALTER TABLE collections ADD COLUMN rebuild INTEGER NOT NULL DEFAULT 0;
+`
+
+export const schemas: readonly string[] = [first, second]

@@ -1,0 +1,128 @@
+// Evaluations: a user's own questions with the documents that answer them, asked in several configurations and compared query by query.
+// One runs at a time, in the lanes that questions use; what a dead process left is run again from the start.
+import { failure } from '../platform/errors.ts'
+import type { Collections } from './collections.ts'
+import type { Question } from './finding.ts'
+import { estimate, type Marks, marks } from './measures.ts'
+import type { Catalogue } from './store/catalogue.ts'
+import { id as newId } from './store/tables/collections.ts'
+import type { EvaluationRow } from './store/tables/evaluations.ts'
+
+/** Evaluations that may wait. */
+const WAITING_MAX = 20
+/** Documents ranked per query. */
+const RANKED = 100
+
+export interface Configuration extends Pick<Question, 'mode' | 'min_score'> {
+  name: string
+}
+export interface EvaluationRequest {
+  queries: { query: string; relevant: string[] }[]
+  configurations?: Configuration[]
+  collection_ids?: string[]
+}
+
+interface Parts {
+  catalogue: Catalogue
+  collections: Collections
+  passages: (user: string, question: Question) => Promise<{ document_id: string }[]>
+  log: { error: (context: object, message: string) => void }
+}
+
+const measures = ['ndcg_at_10', 'recall_at_10', 'reciprocal_rank'] as const
+const usual: Configuration[] = [
+  { name: 'hybrid', mode: 'hybrid' },
+  { name: 'vector', mode: 'vector' },
+  { name: 'lexical', mode: 'lexical' },
+]
+
+export function openEvaluations({ catalogue: { evaluations }, collections, passages, log }: Parts) {
+  let open = true
+  let running: Promise<void> | undefined
+
+  async function run({ id, user_id, request }: EvaluationRow) {
+    const { queries, configurations = usual, collection_ids } = JSON.parse(request) as EvaluationRequest
+    const columns: Marks[][] = configurations.map(() => [])
+    for (const { query, relevant } of queries) {
+      for (const [at, { mode, min_score }] of configurations.entries()) {
+        if (!open) return
+        const found = await passages(user_id, { query, mode, min_score, collection_ids, top_k: RANKED, group_by: 'document' })
+        columns[at]?.push(
+          marks(
+            found.map(({ document_id }) => document_id),
+            relevant,
+          ),
+        )
+      }
+      evaluations.advance(id)
+    }
+    evaluations.finish(id, JSON.stringify(compared(queries, configurations, columns)))
+  }
+
+  async function runAll() {
+    for (let next = evaluations.next(); next && open; next = evaluations.next()) {
+      const { id } = next
+      await run(next).catch(error => {
+        log.error({ err: error, evaluation_id: id }, 'an evaluation failed')
+        evaluations.fail(id)
+      })
+    }
+  }
+
+  function begin() {
+    running ??= runAll().finally(() => {
+      running = undefined
+    })
+  }
+
+  return {
+    /** Takes an evaluation in; it runs when those before it are done. Throws `unavailable` when too many wait. */
+    start(user: string, request: EvaluationRequest) {
+      collections.searched(user, request.collection_ids)
+      const names = (request.configurations ?? usual).map(({ name }) => name)
+      if (new Set(names).size < names.length) throw failure('invalid_request', 'Two configurations have the same name')
+      if (evaluations.waiting() >= WAITING_MAX) throw failure('unavailable', undefined, { headers: { 'retry-after': 30 } })
+      const id = newId()
+      evaluations.insert({ id, user_id: user, request: JSON.stringify(request), total: request.queries.length })
+      begin()
+      return view(id, user)
+    },
+
+    one: (user: string, id: string) => view(id, user),
+    resume: begin,
+
+    async close() {
+      open = false
+      await running
+    },
+  }
+
+  function view(id: string, user: string) {
+    const row = evaluations.byId(id)
+    if (!row || row.user_id !== user) throw failure('not_found')
+    const { state, done, total, result, created_at } = row
+    return { id, state, done, total, created_at: new Date(created_at).toISOString(), ...(result && JSON.parse(result)) }
+  }
+}
+
+/** Means of every configuration, and what each differs from the first by, query by query. */
+function compared(queries: EvaluationRequest['queries'], configurations: Configuration[], columns: Marks[][]) {
+  const [base = []] = columns
+  const over = (values: (measure: (typeof measures)[number]) => number[]) =>
+    Object.fromEntries(measures.map(measure => [measure, estimate(values(measure))]))
+  return {
+    configurations: configurations.map((configuration, at) => ({
+      ...configuration,
+      ...over(measure => (columns[at] ?? []).map(one => one[measure])),
+    })),
+    differences: configurations.slice(1).map(({ name }, at) => ({
+      configuration: name,
+      against: configurations[0]?.name,
+      ...over(measure => (columns[at + 1] ?? []).map((one, query) => one[measure] - (base[query]?.[measure] ?? 0))),
+    })),
+    queries: queries.map(({ query }, row) => ({
+      query,
+      results: configurations.map(({ name }, at) => ({ configuration: name, ...columns[at]?.[row] })),
+    })),
+  }
+}

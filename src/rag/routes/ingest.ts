@@ -1,0 +1,20 @@
+// Files on the server, below the folder the operator named.
+import type { Routes } from '../../platform/service.ts'
+import { receivePaths } from '../folder.ts'
+import type { House } from '../plugin.ts'
+import { IngestRequest, Uploaded } from '../schemas.ts'
+
+export async function ingestRoutes(app: Routes, { config, originals, uploads }: House) {
+  app.post(
+    '/ingest',
+    {
+      config: { access: 'write:rag', limit: 'upload' },
+      schema: { body: IngestRequest, response: { 200: Uploaded, 202: Uploaded } },
+    },
+    async ({ caller, body: { file_paths, ...wishes } }, reply) => {
+      const receive = () => receivePaths(config.RAG_INGEST_ROOT, file_paths, wishes, originals, config.FILE_BYTES_MAX)
+      const { status, reply: made } = await uploads.take(caller.user_id, undefined, receive)
+      return reply.code(status === 202 ? 202 : 200).send(made)
+    },
+  )
+}

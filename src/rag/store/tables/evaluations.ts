@@ -1,0 +1,55 @@
+// Rows of evaluations: what was asked, and what came out.
+import type { Database } from '../database.ts'
+
+export interface EvaluationRow {
+  id: string
+  user_id: string
+  /** JSON. */
+  request: string
+  state: 'queued' | 'ready' | 'failed'
+  /** Queries asked, of how many. */
+  done: number
+  total: number
+  /** JSON. */
+  result: string | null
+  created_at: number
+}
+
+/** Evaluations remembered per user. */
+const KEPT = 100
+
+export function evaluationTable(database: Database) {
+  return {
+    insert(row: Pick<EvaluationRow, 'id' | 'user_id' | 'request' | 'total'>) {
+      database.run(
+        `INSERT INTO evaluations (id, user_id, request, state, done, total, created_at) VALUES (:id, :user_id, :request, 'queued', 0, :total, :now)`,
+        { ...row, now: Date.now() },
+      )
+      database.run(
+        `DELETE FROM evaluations WHERE user_id = :user AND state <> 'queued' AND id NOT IN
+           (SELECT id FROM evaluations WHERE user_id = :user ORDER BY id DESC LIMIT :kept)`,
+        { user: row.user_id, kept: KEPT },
+      )
+    },
+
+    byId: (id: string) => database.one<EvaluationRow>('SELECT * FROM evaluations WHERE id = :id', { id }),
+
+    /** The one that has waited longest, to be run from its start. */
+    next(): EvaluationRow | undefined {
+      return database.one<EvaluationRow>(
+        `UPDATE evaluations SET done = 0 WHERE id = (SELECT min(id) FROM evaluations WHERE state = 'queued') RETURNING *`,
+      )
+    },
+
+    waiting: () => database.one<{ n: number }>(`SELECT count(*) AS n FROM evaluations WHERE state = 'queued'`)?.n ?? 0,
+
+    advance: (id: string) => database.run('UPDATE evaluations SET done = done + 1 WHERE id = :id', { id }),
+
+    finish: (id: string, result: string) =>
+      database.run(`UPDATE evaluations SET state = 'ready', result = :result WHERE id = :id`, { id, result }),
+
+    fail: (id: string) => database.run(`UPDATE evaluations SET state = 'failed' WHERE id = :id`, { id }),
+
+    forget: (user: string) => database.run('DELETE FROM evaluations WHERE user_id = :user', { user }),
+  }
+}
