@@ -88,7 +88,7 @@ t.test('replies and refusals carry the security headers and nothing that tells w
       'x-powered-by': 'Fastify',
       'x-envoy-upstream-service-time': '1',
       'content-type': 'text/html',
-      ...(request.url === '/docs' && { 'content-security-policy': "default-src 'self'" }),
+      ...(request.url === '/docs' && { 'content-security-policy': "default-src 'self'", 'cache-control': 'max-age=60' }),
     })
     response.end('<p>')
   }
@@ -114,6 +114,10 @@ t.test('replies and refusals carry the security headers and nothing that tells w
     const telling = Object.keys(headers).filter(name => /^(server|via|x-powered-by|x-envoy.*)$/.test(name))
     t.strictSame(telling, [])
   }
+  t.strictSame(
+    replies.map(({ headers }) => headers['cache-control']),
+    ['no-store', 'max-age=60', 'no-store', 'no-store', 'no-store'],
+  )
   const policies = replies.map(({ headers }) => headers['content-security-policy'])
   const none = "default-src 'none'; frame-ancestors 'none'"
   t.strictSame(policies, [none, "default-src 'self'", none, none, none], 'a page may bring a policy of its own')
