@@ -22,7 +22,7 @@ const LOOK_EVERY_MS = 20
 /** An API key of the shape auth gives out; the edge lets it through to the service's own check. */
 export const API_KEY = `ak_${'0123456789abcdef'.repeat(3)}${'A'.repeat(43)}`
 
-export interface Asked extends RequestOptions {
+interface Asked extends RequestOptions {
   headers?: Record<string, string | string[] | number>
   body?: string | Uint8Array
 }
