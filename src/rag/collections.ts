@@ -11,7 +11,7 @@ const GRANTS_MAX = 1000
 /** Collections one question may reach; see `searched`. */
 const SEARCHED_MAX = 50
 /** The collection everyone has. */
-export const HOME = 'default'
+const HOME = 'default'
 
 export type Collections = ReturnType<typeof openCollections>
 

@@ -10,7 +10,7 @@ import type { Originals } from './store/originals.ts'
 import { id } from './store/tables/collections.ts'
 import type { ErasureRow } from './store/tables/erasures.ts'
 
-export interface Counts {
+interface Counts {
   passages: number
   versions: number
   texts: number
@@ -53,8 +53,6 @@ interface Parts {
 const AGAIN_MS = 5000
 /** Longest a client waits for a collection to be gone, in milliseconds. */
 const MOMENT_MS = 5000
-
-export type Erasures = ReturnType<typeof openErasures>
 
 export function openErasures({ catalogue, originals, exclusive, queue, write, stream, log }: Parts) {
   const { collections, documents, versions, jobs, erasures, transaction } = catalogue

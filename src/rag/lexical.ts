@@ -18,7 +18,7 @@ export function indexTerms(content: string, heading: string | null): string {
 }
 
 /** Terms of a question, each once. A question of stop words alone keeps them. */
-export function questionTerms(question: string): string[] {
+function questionTerms(question: string): string[] {
   const wanted = terms(question, stopwordsOf(question))
   return [...new Set(wanted.length > 0 ? wanted : terms(question, none))].slice(0, TERMS_MAX)
 }

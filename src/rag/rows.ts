@@ -6,7 +6,7 @@ export interface Scored {
   /** Higher is better. */
   score: number
 }
-export type Rows = ReturnType<typeof openRows>
+type Rows = ReturnType<typeof openRows>
 
 /** Higher first, equal ones by id. */
 export const better = (a: Scored, b: Scored) => b.score - a.score || a.id - b.id

@@ -24,12 +24,12 @@ export const Page = Type.Object(paging, closed)
 const Title = Type.String({ minLength: 1, maxLength: TITLE_CHARS_MAX })
 const Source = Type.String({ minLength: 1, maxLength: 2000 })
 export const Scalar = Type.Union([Type.String({ maxLength: 2000 }), Type.Number(), Type.Boolean(), Type.Null()])
-export const Metadata = Type.Record(
+const Metadata = Type.Record(
   Type.String({ minLength: 1, maxLength: 100 }),
   Type.Union([Scalar, Type.Array(Scalar, { maxItems: 100 })]),
   { maxProperties: METADATA_FIELDS_MAX, title: 'Metadata' },
 )
-export const OnSameName = Type.Enum(['replace', 'keep_both', 'refuse'])
+const OnSameName = Type.Enum(['replace', 'keep_both', 'refuse'])
 
 /** A document sent as JSON. */
 export const NewText = Type.Object(

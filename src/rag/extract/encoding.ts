@@ -63,17 +63,19 @@ function ranked(head: Buffer): { name: string; confidence: number }[] {
 /** What a candidate keeps of its confidence without any letters: English with curly quotes has none and is right all the same. */
 const LETTERS_FLOOR = 0.3
 
-/** Whether the bytes read as text in some encoding: no zero bytes (unless UTF-16) and hardly any control characters in the first 64 KiB. */
+/** Whether the bytes read as text in some encoding: hardly any control characters (a stray zero byte is one) in the first 64 KiB. */
 export function looksLikeText(bytes: Buffer): boolean {
   if (byMark(bytes) || wideWithoutMark(bytes)) return true
   const head = bytes.subarray(0, SAMPLE_BYTES)
   let controls = 0
   for (const byte of head) {
-    if (byte === 0) return false
     if (byte < 32 && byte !== 9 && byte !== 10 && byte !== 12 && byte !== 13 && byte !== 27) controls++
   }
-  return controls <= head.length / 100
+  return controls <= 1 + head.length / BYTES_PER_CONTROL
 }
+
+/** Of random bytes every tenth is a control character; a text has next to none. */
+const BYTES_PER_CONTROL = 50
 
 function byMark(bytes: Buffer): string | undefined {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8'

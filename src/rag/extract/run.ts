@@ -25,7 +25,7 @@ export type ExtractLimits = ArchiveLimits & {
   pagesMax: number
 }
 
-export const MEGABYTE = 1024 * 1024
+const MEGABYTE = 1024 * 1024
 
 export const extractLimits: ExtractLimits = {
   memoryBytesMax: 1024 * MEGABYTE,
