@@ -2,6 +2,7 @@
 // the process with every fault in one message.
 import Type, { type Static, type TObject } from 'typebox'
 import Value from 'typebox/value'
+import { withNumbers } from './validation.ts'
 
 const Port = (port: number) => Type.Integer({ minimum: 0, maximum: 65535, default: port })
 const PerWindow = (count: number) => Type.Integer({ minimum: 0, default: count })
@@ -49,15 +50,12 @@ export function loadConfig<Schema extends TObject>(
   schema: Schema,
   environment: NodeJS.ProcessEnv = process.env,
 ): Readonly<Static<Schema>> {
-  const given: Record<string, string | number> = {}
-  for (const [name, property] of Object.entries(schema.properties)) {
+  const given: Record<string, string> = {}
+  for (const name of Object.keys(schema.properties)) {
     const value = environment[name]
-    if (value === undefined || value === '') continue
-    // Read here, since a conversion that makes 1 of 1.5 makes "off" of a limit of 0.5.
-    const numeric = Type.IsInteger(property) || Type.IsNumber(property)
-    given[name] = numeric && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value
+    if (value !== undefined && value !== '') given[name] = value
   }
-  const config = Value.Default(schema, given)
+  const config = Value.Default(schema, withNumbers(schema, given))
   const faults = Value.Errors(schema, config).map(({ instancePath, message }) => `${instancePath.slice(1)} ${message}`)
   faults.push(...productionFaults(config as Partial<SharedConfig>))
   if (faults.length > 0)

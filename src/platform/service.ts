@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { registerAudit } from './audit.ts'
 import { listed, type SharedConfig } from './config.ts'
@@ -18,6 +18,7 @@ import { registerMetrics } from './metrics.ts'
 import { registerNotFound } from './not-found.ts'
 import { registerRedis } from './redis.ts'
 import { wellFormed } from './text.ts'
+import { validator } from './validation.ts'
 
 /** Largest JSON body, in bytes, unless a route says otherwise. */
 const JSON_BYTES_MAX = 1024 * 1024
@@ -59,7 +60,7 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
     clientErrorHandler: (error, socket) => answerSocket(error, socket),
     frameworkErrors: (error, request, reply) => answerFailure(error, request, reply),
   })
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler(validator)
   app.setErrorHandler(answerFailure)
   registerJson(app)
   app.addHook('onSend', async (request, reply) => {

@@ -117,6 +117,7 @@ t.test('the address is the last hop the proxy names, and no hop at all from a st
   t.equal(await seen('198.51.100.7', '127.0.0.1'), '198.51.100.7')
   t.equal(await seen('6.6.6.6, 7.7.7.7, 198.51.100.8', '127.0.0.1'), '198.51.100.8')
   t.equal(await seen('127.0.0.1, 198.51.100.9', '::1'), '198.51.100.9')
+  t.equal(await seen('6.6.6.6, 127.0.0.1', '127.0.0.1'), '127.0.0.1', 'one hop, whoever it names')
   t.equal(await seen('198.51.100.7', '203.0.113.50'), '203.0.113.50')
   t.equal(await seen('198.51.100.7', '::ffff:127.0.0.1'), '198.51.100.7', 'loopback as IPv6 writes it')
 })

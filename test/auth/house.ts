@@ -25,7 +25,7 @@ export type Ask = (
 export function asking(app: App, headers: Record<string, string> = {}): Ask {
   return async (method, url, payload, more = {}) => {
     const reply = await app.inject({ method, url, payload, ...more, headers: { ...headers, ...more.headers } })
-    const json = String(reply.headers['content-type']).startsWith('application/json')
+    const json = reply.body !== '' && String(reply.headers['content-type']).startsWith('application/json')
     return { status: reply.statusCode, headers: reply.headers, body: json ? reply.json() : reply.body }
   }
 }
