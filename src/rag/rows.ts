@@ -6,7 +6,6 @@ export interface Scored {
   /** Higher is better. */
   score: number
 }
-type Rows = ReturnType<typeof openRows>
 
 /** Higher first, equal ones by id. */
 export const better = (a: Scored, b: Scored) => b.score - a.score || a.id - b.id
