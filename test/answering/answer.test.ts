@@ -22,6 +22,8 @@ t.test('the sentence that has what was asked for comes first', async t => {
   t.match(first('How many people does it employ?'), '4,200')
   t.match(first('Why did the shed burn?'), 'because a stove')
   t.match(first('Where did the company move to?'), 'Köln')
+  const equal = [{ content: 'People like to work for the firm. There 42 people work for the firm.', score: 0.5, start_byte: 0 }]
+  t.match(first('How many people work for the firm?', equal), '42')
 })
 
 t.test('what is quoted is exactly the bytes it says it is', async t => {
@@ -72,8 +74,8 @@ t.test('the same question and passages give the same answer, and the order of eq
 })
 
 t.test('no more sentences than asked for, and only those near the best', async t => {
-  const { sentences } = answer('When was the company founded?', whole, { scoreMin: 0.3 })
-  t.ok(sentences.length <= 3)
+  t.equal(answer('company people small shed', whole, { scoreMin: 0.3 }).sentences.length, 3)
+  const { sentences } = answer('When was the company founded?', whole, { scoreMin: 0.3, sentencesMax: 9 })
   t.notMatch(sentences.map(({ text: quote }) => quote).join(' '), 'profit')
 })
 

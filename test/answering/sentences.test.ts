@@ -16,7 +16,7 @@ t.test('a reference mark belongs to the sentence before it', async t => {
 })
 
 t.test('a line end is an end, in every script there are ends', async t => {
-  t.same(cut('Line one\nLine two. On.\n\nNew'), ['Line one', 'Line two.', 'On.', 'New'])
+  t.same(cut('Line one\nLine two of St.\nOn.\n\nNew'), ['Line one', 'Line two of St.', 'On.', 'New'])
   t.same(cut('他说好。这是第二句！好'), ['他说好。', '这是第二句！', '好'])
   t.same(cut('यह एक वाक्य है। दूसरा वाक्य।'), ['यह एक वाक्य है।', 'दूसरा वाक्य।'])
 })

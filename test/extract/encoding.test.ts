@@ -66,6 +66,10 @@ t.test('bytes that mean nothing are left out and counted, never replaced', async
   t.ok(coverage.bytes_skipped > 0)
 })
 
+t.test('a stray zero byte does not make a text a program', async t => {
+  t.equal((await read('a.txt', 'before\0after')).text, 'beforeafter')
+})
+
 t.test('bytes of no encoding are not text', async t => {
   t.equal(
     (await refused(read('a.txt', Buffer.from(Array.from({ length: 512 }, (_, index) => index % 256))))).code,
