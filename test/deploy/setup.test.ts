@@ -23,7 +23,7 @@ async function saidWith(bin: string, present: Partial<typeof tools>): Promise<st
 }
 
 const missing = [
-  ['node', /^setup: Node\.js 20 or later is missing; install it with: .*apt-get install -y nodejs\n$/],
+  ['node', /^setup: Node\.js 20 or later is missing; install it with: sudo apt-get install -y npm && sudo npx --yes n 22\n$/],
   ['npm', /^setup: npm is missing; install it with: sudo apt-get install -y npm\n$/],
   ['python3', /^setup: python3 with venv is missing; install it with: sudo apt-get install -y python3 python3-venv\n$/],
   ['make', /^setup: make is missing; install it with: sudo apt-get install -y make\n$/],
