@@ -33,7 +33,7 @@ check: setup ## Type check, lint, dead exports, house rules
 	@node_modules/.bin/tsc -p .
 	@node_modules/.bin/biome check
 	@PATH="node_modules/.bin:$$PATH" knip
-	@PATH="node_modules/.bin:$$PATH" tap run --no-coverage test/house.test.ts
+	@PATH="node_modules/.bin:$$PATH" tap run test/house.test.ts
 
 test: setup ## Run every test; needs no running stack and disturbs none
 	@PATH="node_modules/.bin:$$PATH" tap run $(ARGS)
