@@ -68,6 +68,7 @@ async function writeAndKill(dir: string, from: number, count: number): Promise<n
     last = Number(line)
     if (last - from === count) child.kill('SIGKILL')
   }
-  await ended
+  const [, signal] = await ended
+  if (signal !== 'SIGKILL') throw new Error(`It ended by itself after version ${last}`)
   return last
 }

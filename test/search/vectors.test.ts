@@ -46,7 +46,10 @@ t.test('when a fifth of the graph is gone it is made anew, without what was remo
 t.test('an index further behind than removals are remembered starts anew', async t => {
   const { file, vectors, all } = filled(t, 100)
   vectors.search(unit(1), 1)
+  const { position } = file.state()
   for (let i = 0; i < 5; i++) removeFrom(all, file, `d${i}`)
+  t.equal(file.removedSince(position), undefined)
+  t.equal(file.removedSince(file.state().position - 1)?.length, PASSAGES)
   for (const query of queries) t.same(idsOf(vectors.search(query, 10)), exact(query, all, 10))
   t.match(vectors.size(), { rows: all.size })
 })
@@ -93,6 +96,12 @@ t.test('the vector of a removed passage is in no file, and no half-written graph
   t.ok(holding().includes('vectors.hnsw'))
   removeFrom(all, file, 'secret')
   t.same(holding(), [])
+  add(
+    file,
+    all,
+    'many',
+    queries.flatMap((_, i) => [unit(50_000 + i), unit(60_000 + i)]),
+  )
   while (vectors.step()) {}
   t.notOk(existsSync(join(dir, 'vectors.hnsw')), 'a graph that still holds it is not saved')
 })
