@@ -1,5 +1,8 @@
 // The one connection to Redis, the system of record for accounts, sessions, limits and conversations. It never queues while Redis
 // is away: a request fails with 503 in under a second and nothing is served on a guess.
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import type { SharedConfig } from './config.ts'
@@ -8,13 +11,21 @@ import type { SharedConfig } from './config.ts'
 const COMMAND_MS_MAX = 500
 /** Longest pause between two attempts to connect again, in milliseconds. */
 const RECONNECT_MS_MAX = 500
+/** Longest wait for Redis when a service starts, since both may be starting, and how often to look, in milliseconds. */
+const START_MS_MAX = 5000
+const LOOK_EVERY_MS = 100
 
 export type Redis = FastifyInstance['redis']
 
-/** Registers `app.redis` and refuses a server that may drop keys by itself. */
+/** Registers `app.redis`; refuses to start without a server, and on one that may drop keys by itself. */
 export async function registerRedis(app: FastifyInstance, config: SharedConfig) {
+  const url = config.REDIS_URL ? new URL(config.REDIS_URL) : undefined
+  const at = url
+    ? { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 6379) }
+    : { host: config.REDIS_HOST, port: config.REDIS_PORT }
+  await reachable(at.host, at.port)
   await app.register(fastifyRedis, {
-    ...(config.REDIS_URL ? { url: config.REDIS_URL } : { host: config.REDIS_HOST, port: config.REDIS_PORT }),
+    ...(url ? { url: url.href } : at),
     commandTimeout: COMMAND_MS_MAX,
     connectTimeout: COMMAND_MS_MAX,
     maxRetriesPerRequest: 0,
@@ -28,6 +39,21 @@ export async function registerRedis(app: FastifyInstance, config: SharedConfig) 
     throw new Error(
       `Redis may evict keys (maxmemory-policy ${policy}); set maxmemory-policy noeviction, since accounts and sessions live there`,
     )
+  }
+}
+
+/** Waits until something listens there; the client itself would try for ever. */
+async function reachable(host: string, port: number) {
+  for (const late = Date.now() + START_MS_MAX; ; await wait(LOOK_EVERY_MS)) {
+    const socket = connect({ host, port })
+    try {
+      await once(socket, 'connect', { signal: AbortSignal.timeout(COMMAND_MS_MAX) })
+      return
+    } catch (cause) {
+      if (Date.now() > late) throw new Error(`Redis does not answer at ${host}:${port}; start it first.`, { cause })
+    } finally {
+      socket.destroy()
+    }
   }
 }
 

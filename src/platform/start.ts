@@ -23,8 +23,5 @@ export async function start(open: () => Service | Promise<Service>, port: (servi
 
 function sentence(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return `${message}; stop what listens there or choose another port.`
-  return /ECONNREFUSED|Connection is closed|ETIMEDOUT/.test(String(message))
-    ? `Redis does not answer (${message}); start it first.`
-    : String(message)
+  return code === 'EADDRINUSE' ? `${message}; stop what listens there or choose another port.` : String(message)
 }
