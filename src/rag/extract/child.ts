@@ -78,5 +78,7 @@ function explain(error: unknown): Message {
 }
 
 process.on('uncaughtException', error => send(explain(error)))
+// Nobody listens any more: the service has died, and its reader with it.
+process.stdout.on('error', () => process.kill(process.pid, 'SIGKILL'))
 const { name, limits } = JSON.parse(process.argv[2] ?? '') as { name: string; limits: ExtractLimits }
 await read(name, limits).catch(error => send(explain(error)))

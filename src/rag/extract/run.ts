@@ -70,9 +70,10 @@ export async function extract(
   const source = await open(file.path)
   try {
     const { size } = await source.stat()
-    const child = start(source.fd, file.name, limits, signal)
+    const ms = limits.msMax + Math.ceil(size / MEGABYTE) * limits.msPerMegabyte
+    const child = start(source.fd, file.name, limits, ms, signal)
     const ended = once(child, 'close').catch(error => [error])
-    const watch = watched(child, limits, size)
+    const watch = watched(child, limits, ms)
     const result = await collect(child)
     const [outcome] = await ended
     watch.end()
@@ -87,7 +88,7 @@ export async function extract(
   }
 }
 
-function start(fd: number, name: string, limits: ExtractLimits, signal?: AbortSignal): Child {
+function start(fd: number, name: string, limits: ExtractLimits, ms: number, signal?: AbortSignal): Child {
   const flags = [
     '--permission',
     ...['src', 'node_modules', 'package.json'].map(path => `--allow-fs-read=${join(root, path)}`),
@@ -96,7 +97,10 @@ function start(fd: number, name: string, limits: ExtractLimits, signal?: AbortSi
   ]
   // Only the ending of the name decides anything; the rest is the owner's business and does not go on a command line.
   const argument = JSON.stringify({ name: extname(name).slice(0, 16), limits })
-  const child = spawn(process.execPath, [...flags, join(import.meta.dirname, 'child.ts'), argument], {
+  // Should the service die, nobody watches its reader: then the kernel ends it, well after we would have.
+  const seconds = Math.ceil((ms * CLOCK_PER_PROCESSOR_TIME) / 1000)
+  const bounded = ['-c', 'ulimit -t "$0" && exec "$@"', `${seconds}`, process.execPath]
+  const child = spawn('/bin/sh', [...bounded, ...flags, join(import.meta.dirname, 'child.ts'), argument], {
     stdio: [fd, 'pipe', 'pipe'],
     env: {},
     cwd: root,
@@ -111,13 +115,12 @@ type Child = ChildProcess & { stdout: Readable; stderr: Readable }
 type Watch = { breach: Failure | undefined; end: () => void }
 
 /** Kills the child at the first breach of a limit and remembers which one it was. */
-function watched(child: Child, limits: ExtractLimits, bytes: number): Watch {
+function watched(child: Child, limits: ExtractLimits, ms: number): Watch {
   const watch: Watch = { breach: undefined, end }
   function breach(found: Failure) {
     watch.breach ??= found
     child.kill('SIGKILL')
   }
-  const ms = limits.msMax + Math.ceil(bytes / MEGABYTE) * limits.msPerMegabyte
   const tooLong = () => failure('timeout', `The document took longer than ${ms / 1000} s to read, the limit for its size`)
   const clock = setTimeout(() => breach(tooLong()), ms * CLOCK_PER_PROCESSOR_TIME)
   const scale = setInterval(async () => {
