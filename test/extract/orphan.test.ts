@@ -17,7 +17,10 @@ const AT_WORK_TICKS = 20
 async function service(file: string) {
   const run = new URL('../../src/rag/extract/run.ts', import.meta.url).href
   const code = `import { extract, extractLimits } from ${JSON.stringify(run)}; await extract({ path: ${JSON.stringify(file)}, name: 'a.txt' }, extractLimits)`
-  const parent = spawn(process.execPath, ['--input-type=module', '-e', code], { env: {}, stdio: ['ignore', 'inherit', 'inherit'] })
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    env: {},
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   const children = `/proc/${parent.pid}/task/${parent.pid}/children`
   while (readFileSync(children, 'utf8') === '') await new Promise(setImmediate)
   const reader = Number(readFileSync(children, 'utf8').trim().split(' ')[0])

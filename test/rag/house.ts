@@ -11,7 +11,7 @@ import { ragService } from '../../src/rag/plugin.ts'
 import { privateRedis } from '../support/redis.ts'
 import { auth, environment, signedIn } from '../support/services.ts'
 
-const modelsDir = join(import.meta.dirname, '../../run/models')
+export const modelsDir = join(import.meta.dirname, '../../run/models')
 
 export interface Sent {
   status: number
