@@ -113,6 +113,13 @@ export function answerFailure(error: unknown, request: FastifyRequest, reply: Fa
     .send(failureBody(given, request.id))
 }
 
+/** What of an error goes to the log. Nothing else does: an error of Redis carries its whole command, hashes and texts included. */
+export function loggedError({ name, message, stack = '', code, cause }: LoggableError): LoggedError {
+  return { type: name, message, stack, code, ...(cause instanceof Error && { cause: loggedError(cause) }) }
+}
+type LoggableError = Error & { code?: string }
+type LoggedError = { type: string; message: string; stack: string; [field: string]: unknown }
+
 /** What Node's HTTP parser could not read: answered on the bare socket, in the same body, and closed. */
 export function answerSocket(error: NodeJS.ErrnoException, socket: Socket) {
   if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy()

@@ -10,7 +10,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { registerAudit } from './audit.ts'
 import { listed, type SharedConfig } from './config.ts'
-import { answerFailure, answerSocket, failure } from './errors.ts'
+import { answerFailure, answerSocket, failure, loggedError } from './errors.ts'
 import { registerHealth, type ServiceName, version } from './health.ts'
 import { registerIdentity } from './identity.ts'
 import type { KeySource } from './keys.ts'
@@ -46,7 +46,12 @@ export interface Service {
 /** Builds a service ready to listen or to inject into. */
 export async function buildService({ name, config, keys, plugin }: Service): Promise<App> {
   const app: App = Fastify({
-    logger: { level: config.LOG_LEVEL, base: { service: name }, redact: ['req.headers.authorization', 'req.headers.cookie'] },
+    logger: {
+      level: config.LOG_LEVEL,
+      base: { service: name },
+      redact: ['req.headers.authorization', 'req.headers.cookie'],
+      serializers: { err: loggedError },
+    },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: ({ headers: { 'x-request-id': given } }) =>
       typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID(),
