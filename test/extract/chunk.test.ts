@@ -168,6 +168,21 @@ t.test('small sections share a chunk, under the path they have in common', async
   ])
 })
 
+t.test('siblings are under what is above both', async t => {
+  const sections: Section[] = [
+    { start: 0, end: 7, kind: 'paragraph', heading: 'Staff › Ada' },
+    { start: 9, end: 15, kind: 'paragraph', heading: 'Staff › Max' },
+  ]
+  t.match(chunk('Writes.\n\nReads.', sections, { countTokens, tokensMax: 100, overlapTokens: 0 }), [{ heading: 'Staff' }])
+})
+
+t.test('the count of the whole chunk decides, also for a tokenizer that counts what lies between sentences', async t => {
+  const text = 'One is so.   Two is so.   Six is so.   Ten is so.'
+  const chunks = chunk(text, [], { countTokens: piece => piece.length, tokensMax: 32, overlapTokens: 10 })
+  t.ok(chunks.every(({ content }) => content.length <= 32))
+  t.ok(holdsAll(text, chunks))
+})
+
 t.test('the overlap repeats whole sentences up to its tokens, and never rows of a table', async t => {
   const prose = canonical([{ kind: 'paragraph', text: 'One two six. Ten cat dog. Pig hen cow. Ant bee fly.' }])
   const [first, second] = chunk(prose.text, prose.sections, { countTokens, tokensMax: 14, overlapTokens: 4 })
