@@ -173,7 +173,8 @@ t.test('siblings are under what is above both', async t => {
     { start: 0, end: 7, kind: 'paragraph', heading: 'Staff › Ada' },
     { start: 9, end: 15, kind: 'paragraph', heading: 'Staff › Max' },
   ]
-  t.match(chunk('Writes.\n\nReads.', sections, { countTokens, tokensMax: 100, overlapTokens: 0 }), [{ heading: 'Staff' }])
+  const [only] = chunk('Writes.\n\nReads.', sections, { countTokens, tokensMax: 100, overlapTokens: 0 })
+  t.equal(only?.heading, 'Staff')
 })
 
 t.test('the count of the whole chunk decides, also for a tokenizer that counts what lies between sentences', async t => {
