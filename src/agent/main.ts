@@ -4,8 +4,7 @@ import { start } from '../platform/start.ts'
 import { AgentConfig } from './config.ts'
 import { agentService } from './plugin.ts'
 
-const config = loadConfig(AgentConfig)
 await start(
-  () => agentService(config),
-  () => config.AGENT_SERVICE_PORT,
+  () => agentService(loadConfig(AgentConfig)),
+  ({ AGENT_SERVICE_PORT }) => AGENT_SERVICE_PORT,
 )

@@ -1,20 +1,21 @@
 // Runs a service as a process: listens, says so, and on a signal drains and ends. The only file that ends the process.
 import closeWithGrace from 'close-with-grace'
+import type { SharedConfig } from './config.ts'
 import { buildService, type Service } from './service.ts'
 
 /** Longest wait for requests under way when asked to stop, in milliseconds. */
 const DRAIN_MS_MAX = 10_000
 
-/** Starts `open()` on `port`; a start that fails is one sentence and exit code 1. */
-export async function start(open: () => Service | Promise<Service>, port: (service: Service) => number) {
+/** Starts `open()` on `port`; a start that fails, its configuration included, is one sentence and exit code 1. */
+export async function start(open: () => Service, port: (config: SharedConfig) => number) {
   try {
-    const service = await open()
+    const service = open()
     const app = await buildService(service)
     closeWithGrace({ delay: DRAIN_MS_MAX, logger: app.log }, async ({ err }) => {
       if (err) app.log.fatal({ err }, 'stopping')
       await app.close()
     })
-    await app.listen({ host: service.config.HOST, port: port(service) })
+    await app.listen({ host: service.config.HOST, port: port(service.config) })
   } catch (error) {
     process.stderr.write(`${sentence(error)}\n`)
     process.exit(1)

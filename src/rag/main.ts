@@ -3,8 +3,7 @@ import { start } from '../platform/start.ts'
 import { ragConfig } from './config.ts'
 import { ragService } from './plugin.ts'
 
-const config = ragConfig()
 await start(
-  () => ragService(config),
-  () => config.RAG_SERVICE_PORT,
+  () => ragService(ragConfig()),
+  ({ RAG_SERVICE_PORT }) => RAG_SERVICE_PORT,
 )
