@@ -6,6 +6,8 @@ import type { Passages } from './store/passages.ts'
 
 /** Terms of a question that are looked for; a longer question is cut. */
 const TERMS_MAX = 64
+/** Passages the terms of one question may be looked up in, all terms together: each takes about a microsecond, and others wait meanwhile. */
+const POSTINGS_MAX = 50_000
 /** FTS5's BM25: k1 = 1.2, b = 0.75, and no inverse document frequency below this. */
 const K1 = 1.2
 const IDF_MIN = 1e-6
@@ -34,8 +36,21 @@ export function lexicalLeg(file: Passages, question: string, limit: number, docu
   // A term no passage has weighs as much as the others do on average, so that a passage that lacks it can't score as if it answered all.
   const ofKnown = known.map(term => idf(published, frequency.get(term) ?? 0)).reduce((sum, one) => sum + one, 0)
   const most = ((K1 + 1) * ofKnown * wanted.length) / known.length
-  const match = known.map(term => `"${term.replaceAll('"', '""')}"`).join(' OR ')
+  const match = affordable(frequency)
+    .map(term => `"${term.replaceAll('"', '""')}"`)
+    .join(' OR ')
   return file.match(match, limit, documents).map(({ id, score }) => ({ id, score: Math.min(1, score / most) }))
+}
+
+/** The rarest terms, as long as few enough passages hold them; the very rarest in any case. */
+function affordable(frequency: Map<string, number>): string[] {
+  let passages = 0
+  const rarestFirst = [...frequency].toSorted(([, a], [, b]) => a - b)
+  const sought = rarestFirst.filter(([, count], i) => {
+    passages += count
+    return i === 0 || passages <= POSTINGS_MAX
+  })
+  return sought.map(([term]) => term)
 }
 
 /** As FTS5 counts it. In a collection of a few passages every term is at the floor, and a score is the share of terms that were found. */

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { search } from '../../src/rag/search.ts'
 import { add, chunkOf, folder, holders, lanesFor, skip } from './lanes.ts'
@@ -43,21 +45,33 @@ t.test('changes of a collection', { skip }, async t => {
     }
   })
 
-  t.test('what is removed is in no file of the collection any more', async t => {
-    const collection = folder(t)
-    await add(lanes, collection, 'a', ['The password is zephyrquill.'])
-    await add(lanes, collection, 'b', ['The gate is open.'])
-    t.same(holders(collection.dir, 'zephyrq'), ['passages.sqlite-wal'])
-    t.same(await lanes.write.remove(collection.dir, 'a'), { passages: 1 })
-    t.same(holders(collection.dir, 'zephyrq'), [])
-    t.same(await search(lanes, { query: 'zephyrquill', mode: 'lexical', top_k: 5, collections: [collection] }), [])
+  t.test('what is removed is in no file of the collection any more, in a small one and in a large one', async t => {
+    for (const others of [1, 300]) {
+      const collection = folder(t)
+      await add(
+        lanes,
+        collection,
+        'others',
+        Array.from({ length: others }, (_, i) => `Gate ${i} is open.`),
+      )
+      await add(lanes, collection, 'secret', ['The password is plovermarsh.'], 'v1')
+      await add(lanes, collection, 'secret', ['The password is zephyrquill.'], 'v2')
+      t.same(holders(collection.dir, 'zephyrq'), ['passages.sqlite-wal'])
+      t.same(await lanes.write.remove(collection.dir, 'secret'), { passages: 1 })
+      t.same([...holders(collection.dir, 'zephyrq'), ...holders(collection.dir, 'ploverm')], [], `beside ${others} others`)
+      const ask = (query: string) => search(lanes, { query, mode: 'lexical', top_k: 500, collections: [collection] })
+      t.same(await ask('zephyrquill plovermarsh password'), [])
+      t.equal((await ask('gate')).length, others, 'the others are found as before')
+    }
   })
 
   t.test('vectors made by another model are refused with a sentence', async t => {
     const collection = folder(t)
     await add(lanes, collection, 'a', ['One.'])
-    const other = await lanesFor(t, { model: 'Xenova/bge-small-en-v1.5' })
-    await t.rejects(search(other, { query: 'one', mode: 'hybrid', top_k: 1, collections: [collection] }), {
+    const file = new DatabaseSync(join(collection.dir, 'passages.sqlite'))
+    file.exec("UPDATE state SET model = 'Xenova/another@0123456789abcdef'")
+    file.close()
+    await t.rejects(search(await lanesFor(t), { query: 'one', mode: 'hybrid', top_k: 1, collections: [collection] }), {
       code: 'conflict',
       message: /embedded with/,
     })

@@ -27,9 +27,9 @@ export function folder(t: Test, id = 'c') {
 export const chunkOf = (content: string) => ({ start_byte: 0, end_byte: Buffer.byteLength(content), content })
 
 /** Adds a document of one passage per text and shows it. */
-export async function add(lanes: Lanes, { dir }: { dir: string }, document: string, texts: string[]) {
-  await lanes.write.append(dir, document, 'v', texts.map(chunkOf), await lanes.embedPassages(texts))
-  await lanes.write.publish(dir, document, 'v')
+export async function add(lanes: Lanes, { dir }: { dir: string }, document: string, texts: string[], version = 'v') {
+  await lanes.write.append(dir, document, version, texts.map(chunkOf), await lanes.embedPassages(texts))
+  await lanes.write.publish(dir, document, version)
 }
 
 /** The files of a collection that hold these bytes. */
