@@ -108,11 +108,14 @@ t.test('a picture, a program and an archive that holds itself are not documents'
   t.match(await read('wrong.txt', pdfOf([[{ text: 'A PDF by any name.' }]])), { media_type: 'application/pdf' })
 })
 
-/** The process id of a reader this test started, once there is one. Linux only. */
+/** The process id of a reader this test started, once it runs its program. Linux only. */
 async function childOfOurs(): Promise<string | undefined> {
   while (process.platform === 'linux') {
     const found = readdirSync('/proc').find(
-      pid => /^\d+$/.test(pid) && parentOf(pid) === String(process.pid) && commandOf(pid).includes('child.ts'),
+      pid =>
+        /^\d+$/.test(pid) &&
+        parentOf(pid) === String(process.pid) &&
+        commandOf(pid).startsWith(`${process.execPath}\0--permission`),
     )
     if (found) return found
     await new Promise(resolve => setImmediate(resolve))

@@ -99,7 +99,8 @@ function start(fd: number, name: string, limits: ExtractLimits, ms: number, sign
   const argument = JSON.stringify({ name: extname(name).slice(0, 16), limits })
   // Should the service die, nobody watches its reader: then the kernel ends it, well after we would have.
   const seconds = Math.ceil((ms * CLOCK_PER_PROCESSOR_TIME) / 1000)
-  const bounded = ['-c', 'ulimit -t "$0" && exec "$@"', `${seconds}`, process.execPath]
+  // A shell gives what it starts a working directory and more to inherit: `env -i` takes that away again.
+  const bounded = ['-c', 'ulimit -t "$0" && exec env -i "$@"', `${seconds}`, process.execPath]
   const child = spawn('/bin/sh', [...bounded, ...flags, join(import.meta.dirname, 'child.ts'), argument], {
     stdio: [fd, 'pipe', 'pipe'],
     env: {},
