@@ -1,0 +1,89 @@
+// The whole stack in a folder of its own for one benchmark, and people who use it over HTTP alone.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Stack, startStack } from '../deploy/stack.ts'
+
+const LIMITS = [
+  'CALLER_PER_MIN',
+  'UPLOAD_PER_MIN',
+  'ADDRESS_PER_MIN',
+  'REGISTER_PER_5MIN',
+  'LOGIN_PER_MIN',
+  'LOGIN_ACCOUNT_PER_MIN',
+]
+const OLDER_LIMITS = ['AGENT_PER_MIN', 'RAG_QUERY_PER_MIN']
+/** Without the named limits of the services: what is measured is the work, not the refusal. */
+export const unlimited = Object.fromEntries([...LIMITS, ...OLDER_LIMITS].map(name => [`LIMIT_${name}`, '0']))
+
+/** Starts a stack, hands it to `measure`, and leaves nothing of it behind. */
+export async function onStack(env: Record<string, string>, measure: (stack: Stack) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'bench-'))
+  progress('starting the stack')
+  const stack = await startStack({ dir, env: { LOG_LEVEL: 'error', ...env } })
+  try {
+    await measure(stack)
+  } finally {
+    await stack.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+export const progress = (text: string) => process.stderr.write(`${text}\n`)
+
+export interface Visitor {
+  refresh_token: string
+  headers: { authorization: string }
+  /** One request; resolves with its status, its body's text and how long the whole of it took. */
+  send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  /** Uploads a text and resolves when it can be found. */
+  add(title: string, text: string): Promise<void>
+}
+export interface Answer {
+  status: number
+  text: string
+  ms: number
+}
+
+/** Registers a user with a random password and signs in. `from` stands in X-Forwarded-For, for a stack that trusts a hop. */
+export async function visitor(url: string, username: string, from?: string): Promise<Visitor> {
+  const account = { username, password: crypto.randomUUID() }
+  const origin: Record<string, string> = from ? { 'x-forwarded-for': from } : {}
+  const registered = await send(`${url}/auth/register`, 'POST', account, origin)
+  if (registered.status !== 201) throw new Error(`register: ${registered.status} ${registered.text}`)
+  const { token, refresh_token } = JSON.parse((await send(`${url}/auth/login`, 'POST', account, origin)).text)
+  const headers = { authorization: `Bearer ${token}`, ...origin }
+  const as: Visitor['send'] = (method, path, body, more) => send(url + path, method, body, { ...headers, ...more })
+  return {
+    refresh_token,
+    headers,
+    send: as,
+    async add(title, text) {
+      const { status, text: reply } = await as('POST', '/rag/documents', { title, text })
+      if (status !== 202) throw new Error(`upload: ${status} ${reply}`)
+      const job = JSON.parse(reply).documents[0].job_id
+      for (let state = 'queued'; state !== 'ready'; await pause(50)) {
+        state = JSON.parse((await as('GET', `/rag/jobs/${job}`)).text).state
+        if (state === 'failed') throw new Error(`the upload of ${title} failed`)
+      }
+    },
+  }
+}
+
+export async function send(url: string, method: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const began = performance.now()
+  const reply = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  })
+  const text = await reply.text()
+  return { status: reply.status, text, ms: performance.now() - began }
+}
+
+/** The value below which a share of them lies, by rank. */
+export function percentile(values: number[], share: number): number {
+  const ordered = values.toSorted((a, b) => a - b)
+  return ordered[Math.min(ordered.length - 1, Math.floor(ordered.length * share))] ?? 0
+}

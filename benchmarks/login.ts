@@ -1,0 +1,137 @@
+// What signing in costs: logins at the shipped argon2 cost beside the bare hash, refreshes, and what a flood of logins does to search.
+import { parseArgs } from 'node:util'
+import { openPasswords } from '../src/auth/passwords.ts'
+import { onStack, percentile, progress, send, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import { report, rowOf } from './report.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    logins: { type: 'string', default: '100' },
+    searches: { type: 'string', default: '100' },
+  },
+})
+const rounds = Number(values.rounds)
+const logins = Number(values.logins)
+const searches = Number(values.searches)
+/** Logins and refreshes under way at once. */
+const AT_ONCE = 8
+
+const runs = {
+  hashes: [] as number[],
+  logins: [] as number[],
+  loginShare: [] as number[],
+  refreshes: [] as number[],
+  quiet: [] as number[],
+  flooded: [] as number[],
+  floodedShare: [] as number[],
+}
+await onStack(unlimited, async stack => {
+  const account = { username: 'flood', password: crypto.randomUUID() }
+  await send(`${stack.url}/auth/register`, 'POST', account)
+  const reader = await visitor(stack.url, 'reader')
+  await reader.add('tides.txt', 'High water stands at six in the morning. The harbour master writes it into the book.')
+  const login = async () => expect(await send(`${stack.url}/auth/login`, 'POST', account), 200)
+  for (let round = 1; round <= rounds; round++) {
+    const bare = await bareHashes(logins)
+    const through = await perSecond(logins, login)
+    runs.hashes.push(bare)
+    runs.logins.push(through)
+    runs.loginShare.push(through / bare)
+    runs.refreshes.push(await refreshes(stack.url, reader))
+    const quiet = await searchP99(reader)
+    const flooded = await during(login, () => searchP99(reader))
+    runs.quiet.push(quiet)
+    runs.flooded.push(flooded)
+    runs.floodedShare.push(flooded / quiet)
+    progress(
+      `round ${round}/${rounds}: ${through.toFixed(0)} logins/s of ${bare.toFixed(0)} hashes/s, search p99 ${quiet.toFixed(0)} → ${flooded.toFixed(0)} ms`,
+    )
+  }
+})
+report({
+  name: 'login',
+  claim: 'A login costs its argon2id hash and little more, a refresh costs no hash, and a flood of logins leaves search usable.',
+  command: 'node benchmarks/login.ts',
+  setting: { rounds, logins, searches, atOnce: AT_ONCE },
+  rows: [
+    rowOf('bare argon2id verifications', 'per s', runs.hashes),
+    rowOf('logins through the edge', 'per s', runs.logins),
+    rowOf('logins beside the bare hash', 'of bare', runs.loginShare),
+    rowOf('refreshes through the edge', 'per s', runs.refreshes),
+    rowOf('search p99, quiet', 'ms', runs.quiet),
+    rowOf('search p99, in a flood of logins', 'ms', runs.flooded),
+    rowOf('search p99, flooded beside quiet', 'times quiet', runs.floodedShare),
+  ],
+  notClaimed: 'that a flood of logins is free: the limits are off here, and in service they stop it at 10 a minute and address.',
+})
+
+async function bareHashes(count: number): Promise<number> {
+  const passwords = await openPasswords()
+  const password = crypto.randomUUID()
+  const stored = await passwords.hash(password)
+  return perSecond(count, () => passwords.matches(password, stored))
+}
+
+/** Each of several sessions renews itself one time after the other. */
+async function refreshes(url: string, first: Visitor): Promise<number> {
+  const sessions = [
+    first,
+    ...(await Promise.all(Array.from({ length: AT_ONCE - 1 }, () => visitor(url, `r${crypto.randomUUID().slice(0, 12)}`)))),
+  ]
+  const tokens = sessions.map(({ refresh_token }) => refresh_token)
+  const each = Math.ceil(logins / AT_ONCE)
+  const began = performance.now()
+  await Promise.all(
+    tokens.map(async (token, i) => {
+      let next = token
+      for (let turn = 0; turn < each; turn++) {
+        const reply = await send(`${url}/auth/refresh`, 'POST', { refresh_token: next })
+        expect(reply, 200)
+        next = JSON.parse(reply.text).refresh_token
+      }
+      ;(sessions[i] as Visitor).refresh_token = next
+    }),
+  )
+  return (each * AT_ONCE * 1000) / (performance.now() - began)
+}
+
+async function searchP99(reader: Visitor): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < searches; i++) {
+    const reply = await reader.send('POST', '/rag/search', { query: `high water at ${i}` })
+    expect(reply, 200)
+    times.push(reply.ms)
+  }
+  return percentile(times, 0.99)
+}
+
+/** Repeats `noise` at once and without pause while `measure` runs. */
+async function during(noise: () => Promise<unknown>, measure: () => Promise<number>): Promise<number> {
+  let over = false
+  const flood = Array.from({ length: AT_ONCE }, async () => {
+    while (!over) await noise()
+  })
+  try {
+    return await measure()
+  } finally {
+    over = true
+    await Promise.all(flood)
+  }
+}
+
+/** How many a second get done, several at once. */
+async function perSecond(count: number, work: () => Promise<unknown>): Promise<number> {
+  const turns = Array.from({ length: count }).values()
+  const began = performance.now()
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (const _ of turns) await work()
+    }),
+  )
+  return (count * 1000) / (performance.now() - began)
+}
+
+function expect({ status, text }: { status: number; text: string }, wanted: number) {
+  if (status !== wanted) throw new Error(`${status} instead of ${wanted}: ${text}`)
+}
