@@ -3,10 +3,10 @@ NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev start stop restart status logs check test bench clean purge
+.PHONY: help setup dev start stop restart status logs check edge-check test test-edge bench clean purge
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install packages, Envoy, Redis and the embedding weights into this folder
 	@deploy/setup.sh
@@ -35,8 +35,14 @@ check: setup ## Type check, lint, dead exports, house rules
 	@PATH="node_modules/.bin:$$PATH" knip
 	@PATH="node_modules/.bin:$$PATH" tap run test/house.test.ts
 
+edge-check: setup ## Have Envoy validate every combination of its files
+	@$(STACK) edge-check
+
 test: setup ## Run every test; needs no running stack and disturbs none
 	@PATH="node_modules/.bin:$$PATH" tap run $(ARGS)
+
+test-edge: setup ## Attack the edge at length (about ten minutes)
+	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/edge-long/*.long.ts)
 
 bench: setup ## Measure what benchmarks/README.md claims
 	@$(NODE) benchmarks/edge.ts

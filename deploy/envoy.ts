@@ -12,6 +12,11 @@ import type { PartPlan } from './part.ts'
 const NAMES = [
   'GATEWAY_HOST',
   'GATEWAY_PORT',
+  'GATEWAY_TLS_HOST',
+  'GATEWAY_TLS_PORT',
+  'TLS_CERTIFICATE',
+  'TLS_KEY',
+  'TRUSTED_HOPS',
   'ADMIN_PORT',
   'AUTH_HOST',
   'AUTH_PORT',
@@ -22,7 +27,14 @@ const NAMES = [
   'JWKS_CACHE_S',
 ] as const
 
+/** Where the services are: which envoy/clusters.<where>.yaml. */
+export type Where = 'local' | 'compose'
+
 export type EnvoyValues = Record<(typeof NAMES)[number], string | number>
+
+/** What a value looks like, so that none changes the YAML around it; a path stands in double quotes there. */
+const HOST_OR_NUMBER = /^[\w.:-]+$/
+const PATH = /^\/[^"\\\p{Cc}]+$/u
 
 /** Worker threads of Envoy; the services need the other core. */
 const CONCURRENCY = 2
@@ -41,11 +53,7 @@ export interface RenderedEnvoy {
  * Renders envoy/envoy.yaml and envoy/clusters.<where>.yaml of the checkout into `folder`. Throws one Error that names every
  * placeholder that is not in the closed list and every one without a value.
  */
-export async function renderEnvoy(
-  values: Partial<EnvoyValues>,
-  folder: string,
-  where: 'local' | 'compose' = 'local',
-): Promise<RenderedEnvoy> {
+export async function renderEnvoy(values: Partial<EnvoyValues>, folder: string, where: Where = 'local'): Promise<RenderedEnvoy> {
   const source = join(import.meta.dirname, '..', 'envoy')
   await mkdir(folder, { recursive: true })
   const render = async (name: string) => {
@@ -66,7 +74,9 @@ export function substitute(text: string, values: Partial<EnvoyValues>, name: str
     const value = known && values[known]
     if (!known) faults.push(`${placeholder} is not one of ${NAMES.join(', ')}`)
     else if (value === undefined || value === '') faults.push(`${placeholder} has no value`)
-    else if (!/^[\w.:-]+$/.test(String(value)))
+    else if (known === 'TLS_CERTIFICATE' || known === 'TLS_KEY') {
+      if (!PATH.test(String(value))) faults.push(`${placeholder} would be "${value}", which is not an absolute path`)
+    } else if (!HOST_OR_NUMBER.test(String(value)))
       faults.push(`${placeholder} would be "${value}", which is neither a host nor a number`)
     return String(value)
   })
@@ -94,20 +104,29 @@ export async function envoyCommand({ config, clusters }: RenderedEnvoy): Promise
   return { command, args }
 }
 
-/** The plan of the edge; starts once auth is there, because it reads auth's keys first. */
-export function envoyPart(values: EnvoyValues, folder: string): PartPlan {
+/** Has Envoy check a rendered configuration whole. Rejects with what it says against it. */
+export async function validateEnvoy(rendered: RenderedEnvoy): Promise<void> {
+  const { command, args } = await envoyCommand(rendered)
+  await promisify(execFile)(command, [...args, '--mode', 'validate']).catch(error => {
+    throw new Error(`Envoy refuses its configuration: ${error.stderr?.trim() || error.message}`)
+  })
+}
+
+/**
+ * The plan of the edge with its admin page on `adminPort`; starts once auth is there, because it reads auth's keys first. `values` is
+ * asked at every start.
+ */
+export function envoyPart(adminPort: number, values: () => Promise<EnvoyValues>, folder: string): PartPlan {
   const admin = (path: string, method = 'GET') =>
-    fetch(`http://127.0.0.1:${values.ADMIN_PORT}${path}`, { method, signal: AbortSignal.timeout(ADMIN_MS_MAX) })
+    fetch(`http://127.0.0.1:${adminPort}${path}`, { method, signal: AbortSignal.timeout(ADMIN_MS_MAX) })
   return {
     name: 'envoy',
     after: ['auth'],
     sources: ['envoy'],
     async launch() {
-      const { command, args } = await envoyCommand(await renderEnvoy(values, folder))
-      await promisify(execFile)(command, [...args, '--mode', 'validate']).catch(error => {
-        throw new Error(`Envoy refuses its configuration: ${error.stderr.trim() || error.message}`)
-      })
-      return { command, args, env: {}, cwd: folder }
+      const rendered = await renderEnvoy(await values(), folder)
+      await validateEnvoy(rendered)
+      return { ...(await envoyCommand(rendered)), env: {}, cwd: folder }
     },
     ready: async () => (await admin('/ready')).ok,
     async drain() {

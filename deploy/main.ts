@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { startBehind, statusOf, stopBehind, type Tidings } from './background.ts'
+import { checkEdge } from './edge-check.ts'
 import { renderEnvoy } from './envoy.ts'
 import { quickStart, runUntilSignal } from './foreground.ts'
 import { livingPid } from './pids.ts'
@@ -49,6 +50,8 @@ const commands: Record<string, () => Promise<unknown>> = {
 
   /** For containers: the edge's configuration from the environment into the folder that follows. */
   render: () => renderEnvoy(process.env, process.argv[3] ?? dir, 'compose'),
+
+  'edge-check': async () => print((await checkEdge()).join('\n')),
 
   async purge() {
     if (livingPid(pidsOf(dir), 'stack')) throw new Error('The stack is running: make stop first.')

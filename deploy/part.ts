@@ -53,8 +53,8 @@ export interface Part {
 /** Longest wait for a part to be ready, in milliseconds; above the two minutes a service gives itself to open what it needs. */
 const READY_MS_MAX = 150_000
 const READY_EVERY_MS = 40
-/** Longest wait after SIGTERM, in milliseconds; above the 10 s a service gives its own requests. */
-const STOP_MS_MAX = 12_000
+/** Longest wait after SIGTERM, in milliseconds; above the notice a service gives and the 10 s it then leaves its own requests. */
+const STOP_MS_MAX = 16_000
 /** Pause before a part that died is started again, in milliseconds: doubled each time, first again after a steady run. */
 const BACKOFF_MS_MIN = 250
 const BACKOFF_MS_MAX = 10_000

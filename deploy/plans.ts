@@ -7,6 +7,7 @@ import type { PartPlan } from './part.ts'
 import type { Ports } from './ports.ts'
 import { redisPart, redisUrl } from './redis.ts'
 import { servicePart } from './services.ts'
+import { tlsPair } from './tls.ts'
 
 /** The checkout: code, run/venv and run/models are shared by every stack. */
 export const root = resolve(import.meta.dirname, '..')
@@ -22,6 +23,8 @@ export function inForce(settings: Settings, ports: Ports): Settings {
   return {
     ...settings,
     HOST,
+    // The stack has one replica of each and ends the edge first: nobody is left to be told.
+    STOP_NOTICE_S: settings.STOP_NOTICE_S ?? '0',
     GATEWAY_PORT: String(ports.gateway),
     AUTH_SERVICE_PORT: String(ports.auth),
     AGENT_SERVICE_PORT: String(ports.agent),
@@ -39,9 +42,13 @@ export function inForce(settings: Settings, ports: Ports): Settings {
 /** The plans of every part; `settings` as they were given, `env` as they are in force. */
 export function planStack(dir: string, ports: Ports, settings: Settings, env: Settings): PartPlan[] {
   const { REDIS_PASSWORD: password = '' } = settings
-  const edge: EnvoyValues = {
+  const edge = async (): Promise<EnvoyValues> => ({
     GATEWAY_HOST: settings.GATEWAY_HOST ?? HOST,
     GATEWAY_PORT: ports.gateway,
+    GATEWAY_TLS_HOST: settings.GATEWAY_TLS_HOST ?? HOST,
+    GATEWAY_TLS_PORT: ports.tls,
+    ...(await tlsPair(dir, settings)),
+    TRUSTED_HOPS: settings.TRUSTED_HOPS ?? 0,
     ADMIN_PORT: ports.admin,
     AUTH_HOST: HOST,
     AUTH_PORT: ports.auth,
@@ -50,12 +57,12 @@ export function planStack(dir: string, ports: Ports, settings: Settings, env: Se
     RAG_HOST: HOST,
     RAG_PORT: ports.rag,
     JWKS_CACHE_S: settings.JWKS_CACHE_S ?? 600,
-  }
+  })
   return [
     ...(ownRedis(settings) ? [redisPart({ dir, port: ports.redis, password })] : []),
     servicePart('auth', ports.auth, dir, env),
     servicePart('agent', ports.agent, dir, env),
     servicePart('rag', ports.rag, dir, env),
-    envoyPart(edge, join(dir, 'run', 'envoy')),
+    envoyPart(ports.admin, edge, join(dir, 'run', 'envoy')),
   ]
 }

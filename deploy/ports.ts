@@ -11,6 +11,7 @@ const doors = {
   agent: { variable: 'AGENT_SERVICE_PORT', initial: 5002, part: 'agent' },
   rag: { variable: 'RAG_SERVICE_PORT', initial: 5003, part: 'rag' },
   redis: { variable: 'REDIS_PORT', initial: 5004, part: 'redis' },
+  tls: { variable: 'GATEWAY_TLS_PORT', initial: 5443, part: 'envoy' },
   admin: { variable: 'GATEWAY_ADMIN_PORT', initial: 5005, part: 'envoy' },
 } as const satisfies Record<string, { variable: string; initial: number; part: PartName }>
 

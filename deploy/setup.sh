@@ -18,6 +18,7 @@ have npm || fail 'npm is missing; install it with: sudo apt-get install -y npm'
 have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ||
   fail 'python3 with venv is missing; install it with: sudo apt-get install -y python3 python3-venv'
 have make || fail 'make is missing; install it with: sudo apt-get install -y make'
+have openssl || fail 'openssl is missing; install it with: sudo apt-get install -y openssl'
 have "${CXX:-c++}" || have g++ || fail 'A C++ compiler is missing; install it with: sudo apt-get install -y g++'
 
 if ! cmp -s package-lock.json node_modules/.made-from; then

@@ -17,6 +17,8 @@ export const shared = {
   REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://' })),
   REDIS_HOST: Type.String({ default: '127.0.0.1' }),
   REDIS_PORT: Port(6379),
+  /** Seconds for which `/ready` says 503 before the service stops listening; two probes of the edge fit in it. */
+  STOP_NOTICE_S: Type.Integer({ minimum: 0, maximum: 5, default: 4 }),
   CORS_ORIGINS: List(),
   TRUSTED_PROXIES: List('127.0.0.1,::1'),
   LIMIT_CALLER_PER_MIN: PerWindow(600),

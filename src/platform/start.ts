@@ -1,4 +1,5 @@
-// Runs a service as a process: listens, says so, and on a signal drains and ends. The only file that ends the process.
+// Runs a service as a process: listens, says so, and on a signal leaves the balance, drains and ends. The only file that ends the process.
+import { setTimeout as pause } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { SharedConfig } from './config.ts'
 import { buildService, type Service } from './service.ts'
@@ -11,8 +12,16 @@ export async function start(open: () => Service, port: (config: SharedConfig) =>
   try {
     const service = open()
     const app = await buildService(service)
-    closeWithGrace({ delay: DRAIN_MS_MAX, logger: app.log }, async ({ err }) => {
+    const noticeMs = service.config.STOP_NOTICE_S * 1000
+    let leaving = false
+    app.needs('staying', () => !leaving)
+    closeWithGrace({ delay: noticeMs + DRAIN_MS_MAX, logger: app.log }, async ({ err }) => {
       if (err) app.log.fatal({ err }, 'stopping')
+      else {
+        // The edge asks /ready and sends what comes to another replica before this one stops listening.
+        leaving = true
+        await pause(noticeMs)
+      }
       await app.close()
     })
     await app.listen({ host: service.config.HOST, port: port(service.config) })

@@ -8,6 +8,11 @@ const stackOnly = {
   REDIS_PASSWORD: '',
   GATEWAY_HOST: '127.0.0.1',
   GATEWAY_PORT: '5000',
+  GATEWAY_TLS_HOST: '127.0.0.1',
+  GATEWAY_TLS_PORT: '5443',
+  TLS_CERTIFICATE: '',
+  TLS_KEY: '',
+  TRUSTED_HOPS: '0',
   GATEWAY_ADMIN_PORT: '5005',
   HF_ENDPOINT: 'https://huggingface.co',
 }

@@ -1,9 +1,11 @@
-import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
+import { X509Certificate } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
 import t from 'tap'
-import { type EnvoyValues, envoyCommand, renderEnvoy, substitute } from '../../deploy/envoy.ts'
+import { checkEdge } from '../../deploy/edge-check.ts'
+import type { Settings } from '../../deploy/environment.ts'
+import { type EnvoyValues, renderEnvoy, substitute, validateEnvoy } from '../../deploy/envoy.ts'
 import { freePorts } from '../../deploy/ports.ts'
+import { selfSigned, tlsPair } from '../../deploy/tls.ts'
 
 /** A placeholder as it stands in the files. */
 const asking = (name: string) => `\${${name}}`
@@ -12,6 +14,10 @@ const ports = await freePorts({})
 const values: EnvoyValues = {
   GATEWAY_HOST: '127.0.0.1',
   GATEWAY_PORT: ports.gateway,
+  GATEWAY_TLS_HOST: '127.0.0.1',
+  GATEWAY_TLS_PORT: ports.tls,
+  ...(await selfSigned(t.testdir())),
+  TRUSTED_HOPS: 0,
   ADMIN_PORT: ports.admin,
   AUTH_HOST: '127.0.0.1',
   AUTH_PORT: ports.auth,
@@ -47,13 +53,42 @@ t.test('a comment may speak of placeholders', async t => {
   t.equal(substitute(`${comment}\nport: ${asking('AUTH_PORT')}`, values, 'x.yaml'), `${comment}\nport: ${ports.auth}`)
 })
 
-for (const where of ['local', 'compose'] as const) {
-  t.test(`Envoy accepts the rendered files, clusters.${where}.yaml`, async t => {
-    const hosts = where === 'local' ? {} : { AUTH_HOST: 'auth', AGENT_HOST: 'agent', RAG_HOST: 'rag' }
-    const rendered = await renderEnvoy({ ...values, ...hosts }, t.testdir(), where)
-    t.match(await readFile(rendered.config, 'utf8'), `port_value: ${ports.gateway}`)
-    const { command, args } = await envoyCommand(rendered)
-    const { stdout } = await promisify(execFile)(command, [...args, '--mode', 'validate'])
-    t.match(stdout, 'OK')
-  })
-}
+t.test('a path may hold what paths hold, and nothing that ends its quotes', async t => {
+  const placeholder = asking('TLS_KEY')
+  t.equal(substitute(`"${placeholder}"`, { ...values, TLS_KEY: '/a b/ü/key.pem' }, 'x.yaml'), '"/a b/ü/key.pem"')
+  for (const path of ['key.pem', '/a"b', '/a\\b', '/a\nb'])
+    t.throws(() => substitute(placeholder, { ...values, TLS_KEY: path }, 'x.yaml'), /is not an absolute path/)
+})
+
+t.test('Envoy accepts every combination that ships, and refuses what it cannot read', async t => {
+  t.strictSame(await checkEdge(), [
+    'envoy.yaml + clusters.compose.yaml, 0 trusted hops: OK',
+    'envoy.yaml + clusters.compose.yaml, 1 trusted hops: OK',
+    'envoy.yaml + clusters.local.yaml, 0 trusted hops: OK',
+    'envoy.yaml + clusters.local.yaml, 1 trusted hops: OK',
+  ])
+  const dir = t.testdir()
+  const refused = async (wrong: Partial<EnvoyValues>) => validateEnvoy(await renderEnvoy({ ...values, ...wrong }, dir))
+  await t.rejects(refused({ TRUSTED_HOPS: 'many' }), { message: /^Envoy refuses its configuration: / })
+  await t.rejects(refused({ TLS_CERTIFICATE: '/nowhere.pem' }), { message: /nowhere\.pem/ })
+})
+
+t.test('a pair is made once while developing, and in production it must be named', async t => {
+  const dir = t.testdir()
+  const made = await tlsPair(dir, {})
+  t.match(made, { TLS_CERTIFICATE: `${dir}/run/tls/certificate.pem`, TLS_KEY: `${dir}/run/tls/key.pem` })
+  const { subjectAltName, publicKey } = new X509Certificate(await readFile(made.TLS_CERTIFICATE))
+  t.match(
+    [subjectAltName, publicKey.asymmetricKeyDetails],
+    [/DNS:localhost, IP Address:127\.0\.0\.1/, { namedCurve: 'prime256v1' }],
+  )
+  t.equal((await stat(made.TLS_KEY)).mode & 0o077, 0)
+  const before = await readFile(made.TLS_CERTIFICATE)
+  await tlsPair(dir, {})
+  t.strictSame(await readFile(made.TLS_CERTIFICATE), before)
+
+  const named = { TLS_CERTIFICATE: 'a.pem', TLS_KEY: '/b.pem', NODE_ENV: 'production' }
+  t.strictSame(await tlsPair(dir, named), { TLS_CERTIFICATE: `${dir}/a.pem`, TLS_KEY: '/b.pem' })
+  for (const wrong of [{ NODE_ENV: 'production' }, { TLS_KEY: '/b.pem' }, { TLS_CERTIFICATE: '/a.pem' }] as Settings[])
+    await t.rejects(tlsPair(dir, wrong), { message: /^TLS_CERTIFICATE and TLS_KEY must name/ })
+})

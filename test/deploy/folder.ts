@@ -15,9 +15,10 @@ export const PARTS = ['stack', 'redis', 'auth', 'agent', 'rag', 'envoy']
 /** Makes the folder; whatever still runs in it ends with the test. */
 export async function folder(t: Test) {
   const dir = t.testdir()
-  const { gateway, admin, auth, agent, rag, redis } = await freePorts({})
+  const { gateway, tls, admin, auth, agent, rag, redis } = await freePorts({})
   const ports = {
     GATEWAY_PORT: gateway,
+    GATEWAY_TLS_PORT: tls,
     GATEWAY_ADMIN_PORT: admin,
     AUTH_SERVICE_PORT: auth,
     AGENT_SERVICE_PORT: agent,

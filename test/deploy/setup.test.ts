@@ -13,6 +13,7 @@ const tools = {
   npm: which('npm'),
   python3: execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim(),
   make: which('make'),
+  openssl: which('openssl'),
 }
 
 /** What set-up says on a machine that has only these tools. */
@@ -27,6 +28,7 @@ const missing = [
   ['npm', /^setup: npm is missing; install it with: sudo apt-get install -y npm\n$/],
   ['python3', /^setup: python3 with venv is missing; install it with: sudo apt-get install -y python3 python3-venv\n$/],
   ['make', /^setup: make is missing; install it with: sudo apt-get install -y make\n$/],
+  ['openssl', /^setup: openssl is missing; install it with: sudo apt-get install -y openssl\n$/],
 ] as const
 
 for (const [tool, sentence] of missing) {

@@ -2,7 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { version } from '../../src/platform/health.ts'
-import { type Edge, type Reply, startEdge } from './edge.ts'
+import { type Edge, startEdge } from './edge.ts'
+import { type Reply, withReplicas } from './envoy.ts'
 import { isFailure } from './refusals.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
@@ -120,13 +121,7 @@ t.test(
   async t => {
     const second = await startUpstream()
     t.teardown(() => second.stop())
-    // The one line that README.md says a second address needs.
-    const edge = await startEdge(t, {
-      clusters: (text, { rag }) =>
-        text.replace(/^.*socket_address.*$/gm, line =>
-          line.includes(`: ${rag.port} `) ? `${line}\n${line.replace(String(rag.port), String(second.port))}` : line,
-        ),
-    })
+    const edge = await startEdge(t, { clusters: withReplicas({ rag: second.port }) })
     const replicas = [edge.rag, second]
     const ask = (method = 'GET') => edge.askAs('user', '/rag/status', { method })
     const healthy = (count: number) =>

@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { failures } from '../../src/contracts/failure.ts'
 import { version } from '../../src/platform/health.ts'
-import { type Reply, startEdge } from './edge.ts'
+import { startEdge } from './edge.ts'
+import type { Reply } from './envoy.ts'
 import { isFailure } from './refusals.ts'
 
 const edge = await startEdge(t)

@@ -1,6 +1,7 @@
 // Every public path of the HTTP contract reaches its service under the path that service knows, in both spellings; nothing else exists.
 import t from 'tap'
-import { type Service, startEdge } from './edge.ts'
+import { startEdge } from './edge.ts'
+import type { Service } from './envoy.ts'
 import { isFailure } from './refusals.ts'
 
 const edge = await startEdge(t)
