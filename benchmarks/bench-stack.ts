@@ -33,6 +33,8 @@ export async function onStack(env: Record<string, string>, measure: (stack: Stac
 export const progress = (text: string) => process.stderr.write(`${text}\n`)
 
 export interface Visitor {
+  /** The edge. */
+  url: string
   refresh_token: string
   headers: { authorization: string }
   /** One request; resolves with its status, its body's text and how long the whole of it took. */
@@ -56,6 +58,7 @@ export async function visitor(url: string, username: string, from?: string): Pro
   const headers = { authorization: `Bearer ${token}`, ...origin }
   const as: Visitor['send'] = (method, path, body, more) => send(url + path, method, body, { ...headers, ...more })
   return {
+    url,
     refresh_token,
     headers,
     send: as,

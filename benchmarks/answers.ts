@@ -1,0 +1,169 @@
+// How often the answer is right and its citation points at the right paragraph: questions of a SQuAD-like set, asked through the edge; and
+// what an answer costs beside the search it contains.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { gunzipSync } from 'node:zlib'
+import { onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import { interval, mean } from './measures.ts'
+import { type Row, report, rowOf } from './report.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: join(import.meta.dirname, '../../shared/eval/xquad-en') },
+    questions: { type: 'string', default: '1190' },
+    timed: { type: 'string', default: '200' },
+    provider: { type: 'string' },
+  },
+})
+const UPLOADS_AT_ONCE = 4
+
+interface Paragraph {
+  _id: string
+  title?: string
+  text: string
+}
+interface Question {
+  _id: string
+  text: string
+  metadata: { answers: [number, string][] }
+}
+interface Outcome {
+  grounded: boolean
+  right: boolean
+  cited: boolean
+}
+
+if (!existsSync(values.data)) {
+  progress(`There is no ${values.data}; name a folder of the BEIR layout with answers in the queries' metadata with --data.`)
+  process.exit(0)
+}
+const paragraphs = lines<Paragraph>('corpus.jsonl.gz')
+const home = new Map(
+  readFileSync(join(values.data, 'qrels/test.tsv'), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map(line => line.split('\t') as [string, string]),
+)
+const all = lines<Question>('queries.jsonl.gz').filter(({ metadata }) => metadata?.answers?.length > 0)
+/** Every so-manyth question, so that a part of them is spread over the whole set. */
+const step = Math.max(1, Math.floor(all.length / Number(values.questions)))
+const questions = all.filter((_, i) => i % step === 0).slice(0, Number(values.questions))
+
+const rows: Row[] = []
+let answerer = ''
+await onStack({ ...unlimited, ...(values.provider && { DEFAULT_LLM_PROVIDER: values.provider }) }, async ({ url }) => {
+  const reader = await visitor(url, 'reader')
+  await fill(reader)
+  const outcomes: Outcome[] = []
+  for (const question of questions) {
+    outcomes.push(await ask(reader, question))
+    if (outcomes.length % 100 === 0) progress(`${outcomes.length} of ${questions.length} questions`)
+  }
+  const share = (label: string, of: (outcome: Outcome) => boolean) => {
+    const hits = outcomes.map(outcome => (of(outcome) ? 1 : 0))
+    const [low, high] = interval(hits)
+    rows.push({
+      label,
+      value: Number(mean(hits).toFixed(4)),
+      spread: [Number(low.toFixed(4)), Number(high.toFixed(4))],
+      unit: 'of questions',
+    })
+  }
+  share('answer holds the expected words', ({ right }) => right)
+  share('a citation is of the right paragraph', ({ cited }) => cited)
+  share('grounded', ({ grounded }) => grounded)
+  rows.push(...(await timed(reader)))
+})
+report({
+  name: values.provider ? `answers-${values.provider}` : 'answers',
+  claim: `The answer (${answerer}) is made of the sentences that hold it, cited from the right paragraph, at about the cost of the search.`,
+  command: `node benchmarks/answers.ts${values.provider ? ` --provider ${values.provider}` : ''}`,
+  setting: {
+    data: values.data.split('/').at(-1),
+    paragraphs: paragraphs.length,
+    questions: questions.length,
+    timed: values.timed,
+  },
+  rows,
+  notClaimed:
+    'that an answer reads like one a person writes; the built-in answerer quotes. The spread of shares is their 95 % interval.',
+})
+
+async function fill(reader: Visitor) {
+  let done = 0
+  const waiting = paragraphs.values()
+  await Promise.all(
+    Array.from({ length: UPLOADS_AT_ONCE }, async () => {
+      for (const { _id, text } of waiting) {
+        await reader.add(_id, text)
+        done += 1
+        if (done % 60 === 0) progress(`${done} of ${paragraphs.length} paragraphs`)
+      }
+    }),
+  )
+}
+
+async function ask(reader: Visitor, { _id, text, metadata }: Question): Promise<Outcome> {
+  const { status, text: reply } = await reader.send('POST', '/agent/query', { user_request: text })
+  if (status !== 200) throw new Error(`query: ${status} ${reply}`)
+  const body = JSON.parse(reply) as {
+    grounded: boolean
+    final_response: string
+    answerer: string
+    citations: { title: string }[]
+  }
+  answerer ||= body.answerer
+  return {
+    grounded: body.grounded,
+    right: metadata.answers.some(([, answer]) => body.final_response.includes(answer)),
+    cited: body.citations.some(({ title }) => title === home.get(_id)),
+  }
+}
+
+/** Search, answer and first event of a stream for the same questions, one after the other. */
+async function timed(reader: Visitor): Promise<Row[]> {
+  const times = { search: [] as number[], answer: [] as number[], first: [] as number[] }
+  for (const { text } of questions.slice(0, Number(values.timed))) {
+    times.search.push((await reader.send('POST', '/rag/search', { query: text })).ms)
+    times.answer.push((await reader.send('POST', '/agent/query', { user_request: text })).ms)
+    times.first.push(await firstDelta(reader, text))
+  }
+  const middle = (of: number[]) => percentile(of, 0.5)
+  return [
+    rowOf('search p50', 'ms', [middle(times.search)]),
+    rowOf('answer p50', 'ms', [middle(times.answer)]),
+    rowOf('answer p99', 'ms', [percentile(times.answer, 0.99)]),
+    rowOf('answer p50 beside search p50', 'times search', [middle(times.answer) / middle(times.search)]),
+    rowOf('first words after the passages, p50', 'ms', [middle(times.first)]),
+    rowOf('first words after the passages, p99', 'ms', [percentile(times.first, 0.99)]),
+  ]
+}
+
+/** From the arrival of `passages` to that of the first `delta`, in milliseconds; 0 when they arrive together or nothing is said. */
+async function firstDelta({ headers, url }: Visitor, question: string): Promise<number> {
+  const reply = await fetch(`${url}/agent/query`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({ user_request: question }),
+  })
+  let passages = 0
+  let first = 0
+  const decoder = new TextDecoder()
+  let heard = ''
+  for await (const part of reply.body ?? []) {
+    heard += decoder.decode(part, { stream: true })
+    if (!passages && heard.includes('event: passages')) passages = performance.now()
+    if (!first && heard.includes('event: delta')) first = performance.now()
+  }
+  return first && passages ? first - passages : 0
+}
+
+function lines<Line>(name: string): Line[] {
+  return gunzipSync(readFileSync(join(values.data, name)))
+    .toString()
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+}
