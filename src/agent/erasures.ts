@@ -2,6 +2,7 @@
 // everything of an erased user. The cursor is saved after the work, so that work is repeated rather than lost; replicas may both do it.
 import { cursorKey, ERASURES_STREAM, type ErasureEntry } from '../contracts/erasures.ts'
 import { type Redis, script } from '../platform/redis.ts'
+import type { Budget } from './budget.ts'
 import type { Conversations } from './conversations.ts'
 import type { Holding, Holdings } from './holdings.ts'
 import type { Runs } from './runs.ts'
@@ -11,6 +12,7 @@ interface Parts {
   holdings: Holdings
   runs: Runs
   conversations: Conversations
+  budget: Budget
   log: { error: (context: object, message: string) => void }
 }
 
@@ -28,7 +30,7 @@ return 1`
 
 export type Erasures = ReturnType<typeof openErasures>
 
-export function openErasures({ redis, holdings, runs, conversations, log }: Parts) {
+export function openErasures({ redis, holdings, runs, conversations, budget, log }: Parts) {
   const advance = script(redis, 'advance_cursor', ADVANCE)
   const cursor = cursorKey('agent')
   let timer: NodeJS.Timeout | undefined
@@ -42,7 +44,7 @@ export function openErasures({ redis, holdings, runs, conversations, log }: Part
       for (const holding of await holdings.take(document)) await letGo(holding, document)
       await holdings.drop(document)
     } else if (user) {
-      await Promise.all([runs.forgetAll(user), conversations.forgetAll(user)])
+      await Promise.all([runs.forgetAll(user), conversations.forgetAll(user), budget.forget(user)])
     }
   }
 

@@ -4,6 +4,7 @@ import type { Caller } from '../platform/identity.ts'
 import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
 import { BUILT_IN, openAnswer } from './answer.ts'
+import { openBudget } from './budget.ts'
 import type { AgentConfig } from './config.ts'
 import { openConversations } from './conversations.ts'
 import { openErasures } from './erasures.ts'
@@ -41,9 +42,10 @@ function openHouse(app: App, config: AgentConfig) {
   const evidence = openEvidence(config.RAG_SERVICE_URL)
   const answer = openAnswer({ evidence, scoreMin: config.RAG_SIMILARITY_THRESHOLD })
   const conversations = openConversations(redis)
+  const budget = openBudget(redis, { tokensMax: config.LIMIT_TOKENS_PER_DAY })
   const runs = openRuns(redis)
   const holdings = openHoldings(redis)
-  const erasures = openErasures({ redis, holdings, runs, conversations, log })
+  const erasures = openErasures({ redis, holdings, runs, conversations, budget, log })
   app.addHook('onReady', async () => erasures.follow())
   app.addHook('onClose', async () => erasures.close())
   const execution = openExecution({ runs, conversations, answer, holdings, erasures, log })
@@ -58,5 +60,5 @@ function openHouse(app: App, config: AgentConfig) {
   /** Whether the credential of a request that goes on for long still holds. */
   const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
     (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
-  return { config, evidence, answerer: BUILT_IN, conversations, runs, execution, alive, closing: closing.signal }
+  return { config, evidence, answerer: BUILT_IN, conversations, budget, runs, execution, alive, closing: closing.signal }
 }

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { type FailureCode, failures } from '../contracts/failure.ts'
 import { COLLECTIONS_MAX, Id, TOP_K_MAX } from '../contracts/search.ts'
+import { reasons } from './models/model.ts'
 
 const closed = { additionalProperties: false }
 const Time = Type.String({ format: 'date-time' })
@@ -65,6 +66,9 @@ export type Step = Static<typeof Step>
 export const Usage = Type.Object({ input_tokens: Type.Integer({ minimum: 0 }), output_tokens: Type.Integer({ minimum: 0 }) })
 export type Usage = Static<typeof Usage>
 
+const Fallback = Type.Object({ answerer: Type.String(), reason: Type.Enum([...reasons]) })
+export type Fallback = Static<typeof Fallback>
+
 export const Reply = Type.Object(
   {
     run_id: Type.String(),
@@ -74,6 +78,7 @@ export const Reply = Type.Object(
     final_answer: Type.String({ description: 'The same as `final_response`, for older clients' }),
     grounded: Type.Boolean({ description: 'Every claim carries a citation that was checked' }),
     answerer: Type.String(),
+    fallbacks: Type.Optional(Type.Array(Fallback, { description: 'Answerers that were asked before and did not answer' })),
     citations: Type.Array(Citation),
     steps: Type.Array(Step),
     usage: Usage,
@@ -124,6 +129,22 @@ export const ToolList = Type.Object({
     Type.Object({ name: Type.String(), description: Type.String(), parameters: Type.Record(Type.String(), Type.Unknown()) }),
   ),
 })
+
+const Tokens = Type.Integer({ minimum: 0 })
+export const UsageByDay = Type.Object(
+  {
+    tokens_per_day: Type.Union([Tokens, Type.Null()], { description: 'The budget; null when there is none' }),
+    used: Type.Integer({ minimum: 0, description: 'Today (UTC), by answers that are over' }),
+    reserved: Type.Integer({ minimum: 0, description: 'Today, for answers under way' }),
+    left: Type.Union([Tokens, Type.Null()]),
+    resets_at: Time,
+    days: Type.Array(Type.Object({ date: Type.String({ format: 'date' }), tokens: Tokens }), {
+      description: 'The last 30 days, newest first; days without use are left out',
+    }),
+  },
+  { title: 'Usage' },
+)
+export type UsageByDay = Static<typeof UsageByDay>
 
 export const Status = Type.Object({
   status: Type.Literal('running'),

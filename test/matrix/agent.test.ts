@@ -21,6 +21,7 @@ const table: Table = {
   ...common,
   'GET /status': { statuses: signedIn() },
   'GET /tools': { statuses: signedIn() },
+  'GET /usage': { statuses: signedIn() },
   'GET /v1/models': { statuses: signedIn() },
   'POST /query': {
     statuses: [401, 403, 200, 200, 200, 200],

@@ -1,10 +1,11 @@
-// That the agent runs, in the words of the older system, and what it may use to answer.
+// That the agent runs, in the words of the older system, what it may use to answer, and how much of that is left.
 import { version } from '../../platform/health.ts'
 import type { Routes } from '../../platform/service.ts'
-import { Status, ToolList } from '../schemas.ts'
+import type { House } from '../plugin.ts'
+import { Status, ToolList, UsageByDay } from '../schemas.ts'
 import { searchDocuments } from '../tools.ts'
 
-export async function statusRoutes(app: Routes) {
+export async function statusRoutes(app: Routes, { budget }: House) {
   const config = { access: 'read:agent' } as const
 
   app.get('/status', { config, schema: { response: { 200: Status } } }, () => ({
@@ -19,4 +20,6 @@ export async function statusRoutes(app: Routes) {
     const { name, description, parameters } = searchDocuments
     return { tools: [{ name, description, parameters: { ...parameters } }] }
   })
+
+  app.get('/usage', { config, schema: { response: { 200: UsageByDay } } }, ({ caller }) => budget.usage(caller.user_id))
 }
