@@ -1,5 +1,4 @@
 import t from 'tap'
 import { abuse } from '../edge/abuse.ts'
 
-t.setTimeout(1_200_000)
-await abuse(t, 10_000)
+t.test('ten thousand requests made to confuse confuse nobody', t => abuse(t, 10_000))

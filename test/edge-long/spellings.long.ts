@@ -1,5 +1,4 @@
 import t from 'tap'
 import { spellEveryRoute } from '../edge/spelled.ts'
 
-t.setTimeout(1_200_000)
-await spellEveryRoute(t, 2_000)
+t.test('every closed route, spelled 2,000 times', t => spellEveryRoute(t, 2_000))

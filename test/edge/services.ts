@@ -32,7 +32,7 @@ export interface House extends RunningEnvoy {
   routes: Declared[]
   /** What arrived at a route that is not public, `service METHOD /route`, since the last time this was asked. */
   arrived(): string[]
-  /** From now on a route that would run answers 200 `{ service, route }` instead. */
+  /** From now on a route that would run answers 200 `{ service, method, route }` instead. */
   nameRoutes(): void
   /** The admin, and anybody by name. */
   root: Person
@@ -70,8 +70,9 @@ export async function startServices(t: Test, more: Record<string, string> = {}, 
         scope.addHook('onRequest', async ({ method, routeOptions }) => {
           if (routeOptions.config.access !== 'public') arrived.push(`${service} ${method} ${routeOptions.url}`)
         })
-        const name = async ({ routeOptions }: FastifyRequest, reply: FastifyReply) => {
-          if (naming) return reply.type('application/json').serializer(JSON.stringify).send({ service, route: routeOptions.url })
+        const name = async ({ method, routeOptions }: FastifyRequest, reply: FastifyReply) => {
+          if (naming)
+            return reply.type('application/json').serializer(JSON.stringify).send({ service, method, route: routeOptions.url })
         }
         scope.addHook('onRoute', route => {
           for (const method of [route.method].flat())
