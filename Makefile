@@ -3,10 +3,10 @@ NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev start stop restart status logs check edge-check test test-edge bench clean purge
+.PHONY: help setup dev start stop restart status logs check edge-check test test-edge bench bench-full bench-compare clean purge
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install packages, Envoy, Redis and the embedding weights into this folder
 	@deploy/setup.sh
@@ -44,9 +44,23 @@ test: setup ## Run every test; needs no running stack and disturbs none
 test-edge: setup ## Attack the edge at length (about ten minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/edge-long/*.long.ts)
 
-bench: setup ## Measure what benchmarks/README.md claims
+bench: setup ## Measure what benchmarks/README.md claims, in small (about ten minutes)
 	@$(NODE) benchmarks/edge.ts
+	@$(NODE) benchmarks/login.ts --rounds 3
+	@$(NODE) benchmarks/answers.ts --questions 200 --timed 100
+	@$(NODE) benchmarks/scale.ts --chunks 8000 --collections 160
+	@$(NODE) benchmarks/retrieval.ts --sets cranfield,xquad-en
+
+bench-full: setup ## Measure it in full (about an hour)
+	@$(NODE) benchmarks/edge.ts --rounds 9
+	@$(NODE) benchmarks/login.ts
+	@$(NODE) benchmarks/answers.ts
+	@$(NODE) benchmarks/scale.ts --chunks 128000 --collections 10240
+	@$(NODE) benchmarks/load.ts --users 128 --seconds 210
 	@$(NODE) benchmarks/retrieval.ts
+
+bench-compare: setup ## Name the ratios that fell between two results: A=old.json B=new.json
+	@$(NODE) benchmarks/compare.ts "$(A)" "$(B)"
 
 clean: stop ## Remove what setup made; data and .env stay
 	rm -rf run node_modules .tap
