@@ -17,6 +17,8 @@ export interface KeySource {
   publicKey(kid: string): Promise<string | undefined>
   /** Was this API key made here? `address` is the client's, so that guesses count where they come from. */
   genuine(apiKey: string, address: string): Promise<boolean>
+  /** Is there anything to verify with yet? Asked by `/ready`; without it there always is. */
+  known?(): Promise<boolean>
   close(): void
 }
 
@@ -37,8 +39,18 @@ export function remoteKeys(url: string, cacheS: number): KeySource {
   const timer = setInterval(() => reload().catch(() => undefined), cacheS * 1000)
   timer.unref()
   reload().catch(() => undefined)
+  let learning: Promise<void> | undefined
 
   return {
+    async known() {
+      if (jwks.jwks()) return true
+      learning ??= reload().finally(() => {
+        learning = undefined
+      })
+      await learning
+      return true
+    },
+
     async publicKey(kid) {
       const pem = pems.get(kid)
       if (pem) return pem

@@ -117,6 +117,7 @@ async function dress(app: App, { name, config, keys, plugin }: Service) {
   registerNotFound(app)
   await registerOpenapi(app, name)
   registerHealth(app, name)
+  if (source.known) app.needs('keys', source.known)
   registerMetrics(app)
   await app.register(async scope => plugin(scope as App))
 }

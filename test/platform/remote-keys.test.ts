@@ -42,7 +42,7 @@ t.test('while auth is away, known keys go on working, unknown ones are 503, and 
   t.equal((await ask(ada.headers)).status, 401)
 })
 
-t.test('a service that starts before auth answers 503, then learns the keys without a restart', async t => {
+t.test('a service that starts before auth is not ready and answers 503, then learns the keys without a restart', async t => {
   const { app, env, person } = await house(t)
   const late = createServer()
   late.listen(0, '127.0.0.1')
@@ -53,12 +53,13 @@ t.test('a service that starts before auth answers 503, then learns the keys with
   const other = await verifier(t, env, `http://127.0.0.1:${port}`)
   const ada = await person('ada')
   t.match(await asking(other, ada.headers)('GET', '/who'), { status: 503, body: { code: 'unavailable' } })
+  t.match(await asking(other)('GET', '/ready'), { status: 503, body: { details: [{ path: 'keys' }] } })
   await app.close()
   const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: t.testdir() })))
   t.teardown(() => again.close())
   await again.listen({ host: '127.0.0.1', port })
-  await until(async () => (await asking(other, ada.headers)('GET', '/who')).status === 200)
-  t.pass()
+  await until(async () => (await asking(other)('GET', '/ready')).status === 200)
+  t.equal((await asking(other, ada.headers)('GET', '/who')).status, 200)
 })
 
 t.test('guesses at API keys through another service count where they come from, and only there', async t => {
