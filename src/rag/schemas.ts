@@ -18,7 +18,12 @@ export const Count = Type.Integer({ minimum: 0 })
 const JobFailure = Type.Object({ code: Type.Enum(Object.keys(failures)), message: Type.String() })
 
 export const ById = Type.Object({ id: Id }, closed)
-const paging = { cursor: Type.Optional(Id), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX, default: 50 })) }
+/** The id a page ended at. */
+const Cursor = Type.String({ pattern: '^[0-9a-f]{32}$' })
+const paging = {
+  cursor: Type.Optional(Cursor),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX, default: 50 })),
+}
 export const Page = Type.Object(paging, closed)
 
 const Title = Type.String({ minLength: 1, maxLength: TITLE_CHARS_MAX })

@@ -78,6 +78,7 @@ t.test('collections are searched apart, and named ones only', async t => {
   t.same(await found([ids[1], ids[1]]), ['two.txt'])
   const page = (await dot.send('GET', '/collections?limit=2')).body
   t.equal(page.collections.length, 2)
+  t.equal((await dot.send('GET', '/collections?cursor=junk')).status, 400, 'a place no page ended at')
   t.equal((await dot.send('GET', `/collections?limit=2&cursor=${page.next_cursor}`)).body.collections.length, 1)
 })
 

@@ -162,6 +162,7 @@ t.test('the list is paged, newest first, and filtered', async t => {
   const titles = (reply: { body: { documents: { title: string }[] } }) => reply.body.documents.map(({ title }) => title)
   const page = await cy.send('GET', '/documents?limit=2')
   t.same(titles(page), ['3.txt', '2.txt'])
+  t.equal((await cy.send('GET', '/documents?cursor=junk')).status, 400, 'a place no page ended at')
   const rest = await cy.send('GET', `/documents?limit=2&cursor=${page.body.next_cursor}`)
   t.same(titles(rest), ['1.txt'])
   t.equal(rest.body.next_cursor, null)
