@@ -1,19 +1,28 @@
-// The flow, and the only file with branches in it: question → passages, as the caller → sentences that answer → citations checked →
+// The flow, and the only file with branches in it: question → passages, as the caller → statements of an answerer → citations checked →
 // answer. What a document says is quoted, never obeyed: no text of a passage chooses a step here.
-import { answer as extract } from '../answering/answer.ts'
 import type { Passage } from '../contracts/search.ts'
+import { Failure } from '../platform/errors.ts'
+import type { Budget } from './budget.ts'
 import { cite } from './citations.ts'
+import { isSmallTalk } from './courtesies.ts'
 import type { Asker, Evidence } from './evidence.ts'
 import { inContext } from './followups.ts'
-import type { Citation, Mode, Step, Usage } from './schemas.ts'
-import { deltaOf, type Segment, shown } from './segments.ts'
+import type { Answerer, Asked, Statement, Work } from './models/answerer.ts'
+import type { Answerers } from './models/choose.ts'
+import { Broken } from './models/model.ts'
+import { BUILT_IN } from './models/providers.ts'
+import type { Citation, Fallback, Mode, Step, Usage } from './schemas.ts'
+import { deltaOf, type Segment } from './segments.ts'
+import type { Tool } from './tools/tool.ts'
 
 /** Longest query rag takes, in characters. */
 const QUERY_CHARS_MAX = 2000
-/** The name of the answerer that needs no model. */
-export const BUILT_IN = 'extractive'
+/** Longest time models are waited for, all together, in milliseconds; what is left of the run is for the built-in answerer. */
+const MODELS_MS_MAX = 90_000
+
 const NOTHING_FOUND = 'Nothing in your documents answers this.'
-const NO_MODEL = 'I answer from documents; no language model is set up here to talk with.'
+const CUT_SHORT = 'The language model stopped here, before it had finished.'
+const MODEL_AWAY = 'The language model does not answer just now.'
 
 export interface Ask {
   question: string
@@ -23,6 +32,9 @@ export interface Ask {
   mode: Mode
   topK: number
   collectionIds?: string[]
+  /** What a model may call. */
+  tools: Tool[]
+  outputTokensMax: number
 }
 
 export interface Answered {
@@ -30,7 +42,8 @@ export interface Answered {
   answerer: string
   segments: Segment[]
   steps: Step[]
-  usage: Usage
+  /** Answerers that were asked before and did not answer. */
+  fallbacks: Fallback[]
 }
 
 /** What a passage tells in a stream: where it is, not what it says. */
@@ -44,45 +57,136 @@ type Progress =
   | { event: 'citation'; data: Citation }
 export type Tell = (progress: Progress, documents: string[]) => void
 
+/** The run an answer is for. `spend` is told of every call of a model, also of one that was cut. */
+export interface Run {
+  userId: string
+  tell: Tell
+  spend(usage: Usage): void
+  signal: AbortSignal
+}
+
+interface Parts {
+  evidence: Evidence
+  budget: Pick<Budget, 'reserve'>
+  answerers: Answerers
+  scoreMin: number
+}
+
 export type Answer = ReturnType<typeof openAnswer>
 
-/** Makes the function that answers. Same documents and same question give the same segments. Throws failures; stops when `signal` says so. */
-export function openAnswer({ evidence, scoreMin }: { evidence: Evidence; scoreMin: number }) {
-  return async (ask: Ask, tell: Tell, signal: AbortSignal): Promise<Answered> => {
+/** Makes the function that answers. The built-in answerer gives the same segments for the same documents and question. Throws failures. */
+export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
+  return async (ask: Ask, { userId, tell, spend, signal }: Run): Promise<Answered> => {
+    const { asker, collectionIds: collection_ids } = ask
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(MODELS_MS_MAX)])
     const steps: Step[] = []
-    const { asker } = ask
+    const segments: Segment[] = []
+    const fallbacks: Fallback[] = []
+    const documents = new Set<string>()
 
-    async function search(query: string): Promise<Passage[]> {
-      const given = { query, top_k: ask.topK, ...(ask.collectionIds && { collection_ids: ask.collectionIds }) }
-      const began = performance.now()
-      const passages = await evidence.search(asker, given, signal)
-      const step = { tool: 'search_documents', arguments: given, ok: true, ms: Math.round(performance.now() - began) }
+    function took(step: Step, found?: Passage[]) {
       steps.push(step)
       tell({ event: 'step', data: step }, [])
-      tell({ event: 'passages', data: { passages: passages.map(seen) } }, [...new Set(passages.map(one => one.document_id))])
+      if (!found) return
+      for (const { document_id } of found) documents.add(document_id)
+      tell({ event: 'passages', data: { passages: found.map(seen) } }, [...new Set(found.map(one => one.document_id))])
+    }
+
+    async function search(query: string): Promise<Passage[]> {
+      const given = { query, top_k: ask.topK, ...(collection_ids && { collection_ids }) }
+      const began = performance.now()
+      const passages = await evidence.search(asker, given, signal)
+      took({ tool: 'search_documents', arguments: given, ok: true, ms: Math.round(performance.now() - began) }, passages)
       return passages
     }
 
-    function say(segments: Segment[], grounded: boolean): Answered {
-      for (const [at, { citation }] of segments.entries()) {
-        const documents = citation ? [citation.document_id] : []
-        tell({ event: 'delta', data: { text: deltaOf(segments, at) } }, documents)
-        if (citation) tell({ event: 'citation', data: citation }, documents)
-      }
-      return { grounded, answerer: BUILT_IN, segments, steps, usage: { input_tokens: 0, output_tokens: 0 } }
+    function say(segment: Segment) {
+      segments.push(segment)
+      const { citation, from = [] } = segment
+      tell({ event: 'delta', data: { text: deltaOf(segments, segments.length - 1) } }, citation ? [citation.document_id] : from)
+      if (citation) tell({ event: 'citation', data: citation }, [citation.document_id])
     }
 
-    if (ask.mode === 'chat') return say([{ text: NO_MODEL }], false)
-    const question = inContext(ask.question, ask.earlier)
-    const passages = await search(bounded(question))
-    const { sentences } = extract(question, passages, { scoreMin })
-    const claims = sentences.flatMap(({ passage: at, start_byte, end_byte, text }) => {
-      const passage = passages[at]
-      return passage ? [{ text: shown(text), passage, start_byte, end_byte, quote: text }] : []
-    })
-    const segments = await cite(evidence, asker, claims, 1, signal)
-    return segments.length > 0 ? say(segments, true) : say([{ text: NOTHING_FOUND }], false)
+    const reserve: Work['reserve'] = tokens =>
+      budget.reserve(userId, tokens).catch(cause => {
+        throw cause instanceof Failure && cause.code === 'rate_limited' ? new Broken('budget', { cause }) : cause
+      })
+    const context = { asker, user_id: userId, request_id: asker.requestId ?? '', signal: patience, collection_ids }
+    const work: Work = { signal: patience, context, reserve, spend, took }
+
+    /** Says what of it holds, in its order; false when the passages do not tell. */
+    async function sayChecked(statements: Statement[]) {
+      if (statements.includes('absent')) return false
+      const claims = statements.filter(one => typeof one === 'object' && one.passage !== undefined)
+      const held = await cite(evidence, asker, claims, citationsIn(segments) + 1, signal)
+      for (const one of statements) {
+        if (typeof one === 'string') continue
+        const segment = one.passage ? held.find(({ claim }) => claim === one)?.segment : { text: one.text, from: [...documents] }
+        if (segment) say(segment)
+      }
+      return true
+    }
+
+    /** Asks one after the other until one answers; gives whose answer it is, or nothing when none was given. */
+    async function askInTurn(order: Answerer[], asked: Asked): Promise<string | undefined> {
+      const before = segments.length
+      for (const answerer of order) {
+        try {
+          for await (const statements of answerer.answer(asked, work)) {
+            if (await sayChecked(statements)) continue
+            say({ text: NOTHING_FOUND })
+            return answerer.name
+          }
+          signal.throwIfAborted()
+          if (segments.length > before) return answerer.name
+          if (answerer !== answerers.builtIn) fallbacks.push({ answerer: answerer.name, reason: 'unsupported' })
+        } catch (error) {
+          signal.throwIfAborted()
+          const reason = patience.aborted ? 'timeout' : error instanceof Broken ? error.reason : undefined
+          if (!reason) throw error
+          fallbacks.push({ answerer: answerer.name, reason })
+          if (segments.length > before) {
+            say({ text: CUT_SHORT })
+            return answerer.name
+          }
+          if (reason === 'budget' && segments.length === 0 && asked.ground === 'none') throw (error as Broken).cause
+        }
+      }
+      return undefined
+    }
+
+    const finished = (answerer = BUILT_IN): Answered => {
+      const grounded = segments.some(one => one.citation) && segments.every(one => one.citation || one.text === CUT_SHORT)
+      return { grounded, answerer, segments, steps, fallbacks }
+    }
+    const asked = {
+      question: ask.question,
+      earlier: ask.earlier,
+      tools: ask.tools,
+      outputTokensMax: ask.outputTokensMax,
+    }
+    const chat = { ...asked, passages: [], ground: 'none' as const }
+
+    if (ask.mode === 'chat' || (ask.mode === 'auto' && answerers.talkers.length > 0 && isSmallTalk(ask.question))) {
+      const answerer = await askInTurn([...answerers.talkers, ...(answerers.talkers.length > 0 ? [] : [answerers.builtIn])], chat)
+      if (!answerer) say({ text: MODEL_AWAY })
+      return finished(answerer)
+    }
+    const passages = await search(bounded(inContext(ask.question, ask.earlier)))
+    if (passages.some(({ score }) => score >= scoreMin)) {
+      const ground = ask.mode === 'documents' ? ('only' as const) : ('first' as const)
+      const answerer = await askInTurn([...answerers.readers, answerers.builtIn], { ...asked, passages, ground })
+      if (!answerer) say({ text: NOTHING_FOUND })
+      return finished(answerer)
+    }
+    say({ text: NOTHING_FOUND })
+    if (ask.mode === 'documents') return finished()
+    return finished(await askInTurn(answerers.readers, chat))
   }
+}
+
+function citationsIn(segments: Segment[]): number {
+  return segments.filter(({ citation }) => citation).length
 }
 
 function seen({ document_id, version, title, collection_id, start_byte, end_byte, score }: Passage): PassageSeen {

@@ -16,14 +16,14 @@ export interface Claim {
   quote: string
 }
 
-/** The claims that hold, in their order, numbered from `[first]` on. Throws when rag cannot be asked. */
+/** The claims that hold, in their order, each with what is said of it, numbered from `[first]` on. Throws when rag cannot be asked. */
 export async function cite(
   evidence: Pick<Evidence, 'bytes'>,
   asker: Asker,
   claims: Claim[],
   first: number,
   signal?: AbortSignal,
-): Promise<Segment[]> {
+): Promise<{ claim: Claim; segment: Segment }[]> {
   const holds = await Promise.all(
     claims.map(async ({ passage, start_byte, end_byte, quote }) => {
       const { document_id, version } = passage
@@ -31,7 +31,7 @@ export async function cite(
       return bytes?.equals(Buffer.from(quote)) ?? false
     }),
   )
-  return claims.filter((_, at) => holds[at]).map((claim, at) => segment(claim, `[${first + at}]`))
+  return claims.filter((_, at) => holds[at]).map((claim, at) => ({ claim, segment: segment(claim, `[${first + at}]`) }))
 }
 
 function segment({ text, passage, start_byte, end_byte, quote }: Claim, marker: string): Segment {

@@ -6,7 +6,7 @@ import type { Reply, Usage } from './schemas.ts'
 import { citationsOf, documentsOf, textOf, without } from './segments.ts'
 
 export type Ending =
-  | ({ state: 'done'; seconds: number } & Answered)
+  | ({ state: 'done'; seconds: number; usage: Usage } & Answered)
   | { state: 'error'; code: FailureCode; usage: Usage }
   | { state: 'cancelled'; usage: Usage }
 
@@ -14,12 +14,12 @@ export type Ending =
 export function endingWithout(ending: Ending, documentId: string): Ending {
   if (ending.state !== 'done' || !documentsOf(ending.segments).includes(documentId)) return ending
   const segments = without(ending.segments, documentId)
-  return { ...ending, segments, grounded: citationsOf(segments).length > 0 }
+  return { ...ending, segments, grounded: ending.grounded && citationsOf(segments).length > 0 }
 }
 
 /** The reply to a question that was answered. */
 export function replyOf(run: Omit<Run, 'ending'>, ending: Extract<Ending, { state: 'done' }>): Reply {
-  const { segments, grounded, answerer, steps, usage, seconds } = ending
+  const { segments, grounded, answerer, steps, usage, seconds, fallbacks } = ending
   const text = textOf(segments)
   return {
     run_id: run.run_id,
@@ -29,6 +29,7 @@ export function replyOf(run: Omit<Run, 'ending'>, ending: Extract<Ending, { stat
     final_answer: text,
     grounded,
     answerer,
+    ...(fallbacks.length > 0 && { fallbacks }),
     citations: citationsOf(segments),
     steps,
     usage,

@@ -15,6 +15,8 @@ const READ_BYTES_MAX = 64 * 1024
 export interface Asker {
   authorization: string
   address: string
+  /** Told on, so that one question can be followed through both logs. */
+  requestId?: string
 }
 
 /** Which bytes of which text: `end_byte` is exclusive, offsets count in the canonical UTF-8 text `version`. */
@@ -31,7 +33,13 @@ export type Evidence = ReturnType<typeof openEvidence>
 export function openEvidence(url: string) {
   async function ask(path: string, asker: Asker, init: RequestInit, msMax: number, signal?: AbortSignal): Promise<Response> {
     const late = AbortSignal.timeout(msMax)
-    const headers = { ...init.headers, authorization: asker.authorization, 'x-forwarded-for': asker.address }
+    const { authorization, address, requestId } = asker
+    const headers = {
+      ...init.headers,
+      authorization,
+      'x-forwarded-for': address,
+      ...(requestId && { 'x-request-id': requestId }),
+    }
     return fetch(new URL(path, url), { ...init, headers, signal: signal ? AbortSignal.any([late, signal]) : late }).catch(
       cause => {
         if (signal?.aborted) throw failure('cancelled', undefined, { cause })

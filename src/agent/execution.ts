@@ -9,6 +9,7 @@ import type { Erasures } from './erasures.ts'
 import { SEARCH_MS_MAX } from './evidence.ts'
 import type { Holding, Holdings } from './holdings.ts'
 import { HELD_MS, RUN_MS_MAX, type Runs } from './runs.ts'
+import type { Usage } from './schemas.ts'
 import { documentsOf } from './segments.ts'
 
 if (SEARCH_MS_MAX >= RUN_MS_MAX) throw new Error('A search must fit in a run')
@@ -62,9 +63,14 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       told = Promise.all([told, kept]).then(() => undefined)
       told.catch(() => undefined)
     }
+    const usage: Usage = { input_tokens: 0, output_tokens: 0 }
+    const spend = ({ input_tokens, output_tokens }: Usage) => {
+      usage.input_tokens += input_tokens
+      usage.output_tokens += output_tokens
+    }
     let ending: Ending
     try {
-      const answered = await answer(ask, tell, signal)
+      const answered = await answer(ask, { userId, tell, spend, signal })
       await told
       signal.throwIfAborted()
       if (conversation) {
@@ -74,10 +80,9 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
         const exchange = { question: ask.question, segments: answered.segments, grounded: answered.grounded, run_id: id }
         await conversations.append(userId, conversation.id, conversation.isNew, exchange)
       }
-      ending = { state: 'done', seconds: Math.round(performance.now() - began) / 1000, ...answered }
+      ending = { state: 'done', seconds: Math.round(performance.now() - began) / 1000, usage, ...answered }
     } catch (error) {
       await told.catch(() => undefined)
-      const usage = { input_tokens: 0, output_tokens: 0 }
       if (left.aborted || cancelled.signal.aborted) ending = { state: 'cancelled', usage }
       else {
         const { code } = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(error)

@@ -3,7 +3,7 @@ import { openAdmission } from '../platform/admission.ts'
 import type { Caller } from '../platform/identity.ts'
 import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
-import { BUILT_IN, openAnswer } from './answer.ts'
+import { openAnswer } from './answer.ts'
 import { openBudget } from './budget.ts'
 import type { AgentConfig } from './config.ts'
 import { openConversations } from './conversations.ts'
@@ -11,6 +11,7 @@ import { openErasures } from './erasures.ts'
 import { openEvidence } from './evidence.ts'
 import { openExecution } from './execution.ts'
 import { openHoldings } from './holdings.ts'
+import { type Answerers, chooseAnswerers } from './models/choose.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { mcpRoutes } from './routes/mcp.ts'
@@ -29,7 +30,7 @@ export function agentService(config: AgentConfig): Service {
     config,
     keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
     async plugin(app) {
-      const house = openHouse(app, config)
+      const house = openHouse(app, config, await chooseAnswerers(config))
       for (const routes of [queryRoutes, runRoutes, conversationRoutes, completionRoutes, mcpRoutes, statusRoutes])
         await app.register(routes, house)
     },
@@ -37,12 +38,12 @@ export function agentService(config: AgentConfig): Service {
 }
 
 /** Opens the parts; none of them holds more than Redis does, so any number of replicas may run. */
-function openHouse(app: App, config: AgentConfig) {
+function openHouse(app: App, config: AgentConfig, answerers: Answerers) {
   const { redis, log } = app
   const evidence = openEvidence(config.RAG_SERVICE_URL)
-  const answer = openAnswer({ evidence, scoreMin: config.RAG_SIMILARITY_THRESHOLD })
   const conversations = openConversations(redis)
   const budget = openBudget(redis, { tokensMax: config.LIMIT_TOKENS_PER_DAY })
+  const answer = openAnswer({ evidence, budget, answerers, scoreMin: config.RAG_SIMILARITY_THRESHOLD })
   const runs = openRuns(redis)
   const holdings = openHoldings(redis)
   const erasures = openErasures({ redis, holdings, runs, conversations, budget, log })
@@ -54,11 +55,11 @@ function openHouse(app: App, config: AgentConfig) {
     await execution.close()
     closing.abort()
   })
-  app.tells('answerer', BUILT_IN)
+  app.tells('answerer', answerers.first)
 
   const admit = openAdmission(redis)
   /** Whether the credential of a request that goes on for long still holds. */
   const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
     (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
-  return { config, evidence, answerer: BUILT_IN, conversations, budget, runs, execution, alive, closing: closing.signal }
+  return { config, evidence, answerer: answerers.first, conversations, budget, runs, execution, alive, closing: closing.signal }
 }

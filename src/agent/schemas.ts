@@ -9,7 +9,9 @@ const Time = Type.String({ format: 'date-time' })
 export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 
 export const QUESTION_CHARS_MAX = 8000
+/** Most tokens of an answer, and how many may be used when nothing is said. */
 const OUTPUT_TOKENS_MAX = 4096
+export const OUTPUT_TOKENS = 1024
 const PAGE_MAX = 100
 
 export const Mode = Type.Enum(['auto', 'documents', 'chat'])

@@ -4,7 +4,7 @@ import type { Routes } from '../../platform/service.ts'
 import { ChatRequest, Completion, chunks, completionOf, ModelList, questionsOf } from '../completions.ts'
 import { replyOf } from '../endings.ts'
 import type { House } from '../plugin.ts'
-import { QUESTION_CHARS_MAX } from '../schemas.ts'
+import { OUTPUT_TOKENS, QUESTION_CHARS_MAX } from '../schemas.ts'
 import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
 
 export async function completionRoutes(app: Routes, house: House) {
@@ -38,6 +38,8 @@ export async function completionRoutes(app: Routes, house: House) {
         question,
         earlier: questions.slice(0, -1),
         asker: askerOf(request),
+        tools: [],
+        outputTokensMax: OUTPUT_TOKENS,
         mode: 'auto' as const,
         topK: config.RAG_TOP_K_RESULTS,
       }

@@ -6,7 +6,7 @@ import type { Routes } from '../../platform/service.ts'
 import { replyOf } from '../endings.ts'
 import { answerMcp } from '../mcp.ts'
 import type { House } from '../plugin.ts'
-import { Question } from '../schemas.ts'
+import { OUTPUT_TOKENS, Question } from '../schemas.ts'
 import { demand, readDocument, run, searchDocuments, type Tool } from '../tools.ts'
 import { askerOf, demandDone, leaving } from './stream.ts'
 
@@ -31,7 +31,8 @@ export async function mcpRoutes(app: Routes, { config, evidence, execution, aliv
       if (tool !== ask) return run(evidence, asker, tool, given)
       demand(ask, given)
       const { user_request: question, collection_ids, top_k, mode = 'auto' } = given as Question
-      const asked = { question, earlier: [], asker, mode, topK: top_k ?? config.RAG_TOP_K_RESULTS, collectionIds: collection_ids }
+      const within = { topK: top_k ?? config.RAG_TOP_K_RESULTS, collectionIds: collection_ids }
+      const asked = { question, earlier: [], asker, mode, ...within, tools: [], outputTokensMax: OUTPUT_TOKENS }
       const { id, ended } = await execution.begin({ userId: caller.user_id, ask: asked, left, alive: () => alive(caller) })
       return replyOf({ run_id: id, state: 'done', conversation_id: '', question }, demandDone(await ended))
     }

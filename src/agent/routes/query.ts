@@ -5,7 +5,7 @@ import type { Routes } from '../../platform/service.ts'
 import { replyOf } from '../endings.ts'
 import { serverSent } from '../follow.ts'
 import type { House } from '../plugin.ts'
-import { Question, Reply } from '../schemas.ts'
+import { OUTPUT_TOKENS, Question, Reply } from '../schemas.ts'
 import { searchDocuments } from '../tools.ts'
 import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
 
@@ -35,6 +35,8 @@ export async function queryRoutes(app: Routes, house: House) {
         question: body.user_request,
         earlier,
         asker: askerOf(request),
+        tools: [],
+        outputTokensMax: body.max_output_tokens ?? OUTPUT_TOKENS,
         mode: body.mode ?? 'auto',
         topK: body.top_k ?? config.RAG_TOP_K_RESULTS,
         ...(body.collection_ids && { collectionIds: body.collection_ids }),

@@ -37,8 +37,8 @@ export function sendStream(reply: FastifyReply, lines: AsyncIterable<string>) {
 }
 
 /** As whom rag is asked on behalf of a request. */
-export function askerOf({ headers, ip }: FastifyRequest): Asker {
-  return { authorization: headers.authorization ?? '', address: ip }
+export function askerOf({ headers, ip, id }: FastifyRequest): Asker {
+  return { authorization: headers.authorization ?? '', address: ip, requestId: id }
 }
 
 /** How a run ended well; throws how it ended otherwise. */

@@ -1,0 +1,40 @@
+// Whether a passage says what a model claims it says, as far as that can be told without another model: most of the claim's words and every
+// number in it stand there. What is found is the sentence that bears it, byte for byte; a claim no named passage bears has no proof.
+import { answer as extract } from '../../answering/answer.ts'
+import { stopwordsOf, terms } from '../../answering/terms.ts'
+import type { Passage } from '../../contracts/search.ts'
+import type { Claim } from '../citations.ts'
+import { shown } from '../segments.ts'
+
+/** The least share of a claim's words that the passage has. */
+const WORDS_MIN = 0.5
+/** Below what the search counts as meaning, so that words alone decide. */
+const SCORE = 0.1
+
+/** The claim with the bytes of the passage that bears it best; nothing when none does. `known` are numbers the person or a tool gave. */
+export function proven(sentence: string, passages: Passage[], known: Set<string>): Claim | undefined {
+  const stopwords = stopwordsOf(sentence)
+  const claimed = [...new Set(terms(sentence, stopwords))]
+  const borne = passages
+    .map(passage => {
+      const there = new Set(terms(passage.content, stopwords))
+      const numbers = numbersOf(passage.content)
+      const share = claimed.filter(term => there.has(term)).length / Math.max(1, claimed.length)
+      const isBorne = share >= WORDS_MIN && [...numbersOf(sentence)].every(one => numbers.has(one) || known.has(one))
+      return { passage, share: isBorne ? share : 0 }
+    })
+    .filter(({ share }) => share > 0)
+    .toSorted((a, b) => b.share - a.share)
+  for (const { passage } of borne) {
+    const { content, start_byte: from } = passage
+    const [best] = extract(sentence, [{ content, start_byte: from, score: SCORE }], { scoreMin: 0, sentencesMax: 1 }).sentences
+    if (best) return { text: shown(sentence), passage, start_byte: best.start_byte, end_byte: best.end_byte, quote: best.text }
+  }
+  return undefined
+}
+
+/** The numbers in a text, one spelling for each. */
+export function numbersOf(text: string): Set<string> {
+  const found = text.normalize('NFKC').matchAll(/\d+(?:[.,:]\d+)*/g)
+  return new Set([...found].map(([number]) => number.replace(/,(?=\d{3}\b)/g, '').replace(/^0+(?=\d)/, '')))
+}

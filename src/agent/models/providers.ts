@@ -1,0 +1,7 @@
+// Who can be configured to answer.
+
+/** The answerer that needs no model. */
+export const BUILT_IN = 'extractive'
+/** Models elsewhere, by the protocol they speak. */
+export const providers = ['openai_compatible', 'openai', 'anthropic', 'google'] as const
+export type Provider = (typeof providers)[number]

@@ -1,0 +1,127 @@
+// Answers by a language model: what it is given, what of its words leaves, and who answers when it does not.
+import t from 'tap'
+import { house } from './house.ts'
+import { calls, chunk, END, open, passagesIn, says, upstream, usage } from './upstream.ts'
+
+const model = await upstream(t)
+const settings = { DEFAULT_LLM_PROVIDER: 'openai_compatible', DEFAULT_LLM_MODEL: 'scripted', DEFAULT_LLM_BASE_URL: model.url }
+const { person } = await house(t, settings)
+const ada = await person('ada')
+await ada.store('wells', 'The north well was sealed on 3 May 1921 by Ines Okafor.\n\nThe mill grinds 40 tonnes of barley a week.')
+const question = 'When was the north well sealed?'
+const ask = async (more: object = {}) => (await ada.ask({ user_request: question, ...more })).json()
+const name = 'openai_compatible/scripted'
+
+t.test('a claim whose passage bears it leaves with the bytes it rests on', async t => {
+  model.play((_, reply) => says(reply, 'Ines Okafor sealed the north well on 3 May 1921 [1].'))
+  const body = await ask()
+  t.match(body, { grounded: true, answerer: name, final_response: 'Ines Okafor sealed the north well on 3 May 1921. [1]' })
+  t.notOk('fallbacks' in body)
+  const [{ href, start_byte, end_byte, quote }] = body.citations
+  t.match(quote, /^The north well was sealed/)
+  t.match(await ada.text(href, `bytes=${start_byte}-${end_byte - 1}`), { statusCode: 206, body: quote })
+  t.same(body.usage, { input_tokens: 20, output_tokens: 10 })
+})
+
+t.test('what no passage bears, and markers of nothing, do not leave', async t => {
+  model.play((_, reply) =>
+    says(
+      reply,
+      'The north well was sealed on 3 May 1921 [1]. It was sealed in 1950 [1]. Penguins vote [2]. Trust me. [77]\nFree gold【1†x】',
+    ),
+  )
+  const { final_response, grounded, citations } = await ask()
+  t.equal(final_response, 'The north well was sealed on 3 May 1921. [1]')
+  t.ok(grounded)
+  t.equal(citations.length, 1)
+})
+
+t.test('a model that shows nothing for what it says is passed over, and the reply says so', async t => {
+  model.play((_, reply) => says(reply, 'It was sealed a long time ago, I believe.'))
+  t.match(await ask(), {
+    grounded: true,
+    answerer: 'extractive',
+    final_response: /3 May 1921/,
+    fallbacks: [{ answerer: name, reason: 'unsupported' }],
+  })
+})
+
+t.test('a model that finds no answer in the passages is believed', async t => {
+  model.play((_, reply) => says(reply, 'ABSENT'))
+  t.match(await ask(), {
+    grounded: false,
+    answerer: name,
+    final_response: 'Nothing in your documents answers this.',
+    citations: [],
+  })
+})
+
+t.test('without evidence a chat says so first, and no marker or link of it leaves', async t => {
+  model.play((_, reply) =>
+    says(
+      reply,
+      'Penguins do not vote [1]. See [this](http://evil.example/x) or www.evil.example or evil.example/y.\n\n- One\n- Two',
+    ),
+  )
+  const body = await ask({ user_request: 'How do penguins vote in parliament?' })
+  t.match(body, { grounded: false, answerer: name, citations: [] })
+  t.equal(
+    body.final_response,
+    'Nothing in your documents answers this. Penguins do not vote. See this or (link) or (link)\n\n- One\n- Two',
+  )
+  t.match(await ask({ user_request: 'How do penguins vote in parliament?', mode: 'documents' }), {
+    grounded: false,
+    answerer: 'extractive',
+    final_response: 'Nothing in your documents answers this.',
+  })
+})
+
+t.test('courtesies are answered without a search, and so is a chat', async t => {
+  model.play((_, reply) => says(reply, 'Good morning!'))
+  t.match(await ask({ user_request: 'Hello, how are you?' }), { grounded: false, final_response: 'Good morning!', steps: [] })
+  t.match(await ask({ mode: 'chat' }), { grounded: false, final_response: 'Good morning!', steps: [] })
+})
+
+t.test('what is given to a model is bounded, and holds the question whatever is left out', async t => {
+  const small = await house(t, { ...settings, DEFAULT_LLM_PROMPT_TOKENS: '500' })
+  const bea = await small.person('bea')
+  for (let at = 0; at < 5; at += 1)
+    await bea.store(
+      `list ${at}`,
+      `The harvest of ${1900 + at} in the valley. ${'It was a good harvest of the valley. '.repeat(6)}`,
+    )
+  model.play((_, reply) => says(reply, 'ABSENT'))
+  const long = `How large was the harvest in the valley? ${'Tell me about the harvest. '.repeat(6)}`
+  await bea.ask({ user_request: long, top_k: 20 })
+  const last = model.sent.at(-1)
+  t.ok(JSON.stringify(last?.messages).length < 500 * 3 + 500)
+  t.ok(last?.messages.at(-1)?.content?.endsWith(`Question: ${long}`))
+  t.ok(passagesIn(last ?? { model: '', messages: [] }).length > 0)
+})
+
+t.test('a stream tells claims only after they were checked', async t => {
+  model.play((_, reply) => says(reply, 'The north well was sealed on 3 May 1921 [1]. It holds [9] gold. [4]'))
+  const events = (await ada.ask({ user_request: question, mode: 'documents' })).json()
+  t.equal(events.final_response, 'The north well was sealed on 3 May 1921. [1]')
+  for (const cut of [(end: string) => end, () => '']) {
+    model.play((_, reply) => {
+      open(reply).write(chunk({ content: 'The north well was sealed on 3 May 1921 [1]. And' }))
+      reply.write(chunk({ content: ' then' }))
+      reply.end(cut(chunk({}, 'stop') + usage(1, 1) + END))
+    })
+    const { final_response, grounded, fallbacks } = await ask()
+    t.match(final_response, /^The north well was sealed on 3 May 1921\. \[1\]/)
+    t.ok(grounded)
+    if (fallbacks) t.match(final_response, /stopped here, before it had finished\.$/)
+  }
+})
+
+t.test('tools that are not offered do not run, and calls without end are ended', async t => {
+  model.play((_, reply) => calls(reply, ['shell', '{"command":"id"}']))
+  const body = await ask()
+  t.match(body, { answerer: 'extractive', grounded: true, fallbacks: [{ answerer: name }] })
+  t.same(
+    body.steps.map(({ tool }: { tool: string }) => tool),
+    ['search_documents'],
+  )
+})
