@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { startStack } from '../../deploy/stack.ts'
 
+const run = promisify(execFile)
 const root = resolve(import.meta.dirname, '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
@@ -24,11 +25,20 @@ t.test('its quick start does what it says', async t => {
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   const stack = await startStack({ dir })
   t.teardown(() => stack.stop())
-  const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(readme) ?? []
-  const script = `set -e\n${block.replace('http://localhost:5000', stack.url)}`
-  const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: dir, timeout: 60_000 })
+  const blocks = (language: string) =>
+    [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, block = '']) =>
+      block.replaceAll('http://localhost:5000', stack.url),
+    )
+  const script = `set -e\n${blocks('sh').join('')}echo; echo "$KEY"`
+  const { stdout } = await run('sh', ['-c', script], { cwd: dir, timeout: 60_000 })
   const [, shown = ''] = /"final_response": "([^"]*)"/.exec(readme) ?? []
-  const answer = JSON.parse(stdout.slice(stdout.indexOf('{"run_id"')))
+  const lines = stdout.trim().split('\n')
+  const answer = JSON.parse(lines.at(-2)?.replace(/^.*?(?=\{"run_id")/, '') ?? '')
   t.match(answer, { final_response: shown, grounded: true })
   t.match(answer.citations[0], { title: 'village.txt', start_byte: 0, end_byte: 55 })
+
+  const [program = ''] = blocks('js')
+  const env = { PATH: process.env.PATH, KEY: lines.at(-1) }
+  const said = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: root, env, timeout: 60_000 })
+  t.equal(said.stdout.trim(), /console\.log.*\/\/ (.*)/.exec(program)?.[1])
 })
