@@ -38,8 +38,11 @@ const PATH = /^\/[^"\\\p{Cc}]+$/u
 
 /** Worker threads of Envoy; the services need the other core. */
 const CONCURRENCY = 2
-/** Longest wait for requests under way when the edge stops, in milliseconds, and how long Envoy turns connections away before it. */
+/** How long the edge says that it leaves before its doors close, in milliseconds, or this long without a request. */
 const DRAIN_MS_MAX = 5_000
+const QUIET_MS = 500
+/** Longest wait for requests under way after that, in milliseconds; as long as a service gives its own. */
+const REQUEST_MS_MAX = 10_000
 const DRAIN_LOOK_EVERY_MS = 50
 const ADMIN_MS_MAX = 500
 
@@ -89,7 +92,7 @@ export async function envoyCommand({ config, clusters }: RenderedEnvoy): Promise
   const [command] = globSync(join(import.meta.dirname, '..', 'run/venv/lib/python3*/site-packages/envoy/_bin/envoy'))
   if (!command) throw new Error('Envoy is not installed: run make setup.')
   const overlay = await readFile(clusters, 'utf8')
-  const drain = ['--drain-time-s', String(DRAIN_MS_MAX / 1000), '--disable-hot-restart']
+  const drain = ['--drain-time-s', String(DRAIN_MS_MAX / 1000), '--drain-strategy', 'immediate', '--disable-hot-restart']
   const args = [
     '--config-path',
     config,
@@ -132,18 +135,28 @@ export function envoyPart(adminPort: number, values: () => Promise<EnvoyValues>,
     async drain() {
       await admin('/healthcheck/fail', 'POST')
       await admin('/drain_listeners?graceful', 'POST')
-      const late = Date.now() + DRAIN_MS_MAX
-      while (Date.now() < late && underWay(await (await admin('/stats?filter=downstream_rq_active')).text()) > 0) {
+      // The doors close by themselves after DRAIN_MS_MAX; sooner when nobody has asked for anything for a while.
+      const since = Date.now()
+      let quietFrom = since
+      let asked = -1
+      while (Date.now() < since + DRAIN_MS_MAX + REQUEST_MS_MAX) {
+        const { under, total } = requests(await (await admin('/stats?filter=downstream_rq_(active|total)')).text())
+        if (under > 0 || total !== asked) quietFrom = Date.now()
+        asked = total
+        const closed = Date.now() > since + DRAIN_MS_MAX
+        if (under === 0 && (closed || Date.now() > quietFrom + QUIET_MS)) return
         await pause(DRAIN_LOOK_EVERY_MS)
       }
     },
   }
 }
 
-/** Requests under way, from Envoy's text of counters, its own admin page left out. */
-function underWay(stats: string): number {
-  return [...stats.matchAll(/^http\.(?!admin\.).*downstream_rq_active: (\d+)$/gm)].reduce(
-    (sum, [, count]) => sum + Number(count),
-    0,
-  )
+/** Requests under way and those that ever came, from Envoy's text of counters, its own admin page left out. */
+function requests(stats: string): { under: number; total: number } {
+  const sum = (name: string) =>
+    [...stats.matchAll(new RegExp(`^http\\.(?!admin\\.).*\\.downstream_rq_${name}: (\\d+)$`, 'gm'))].reduce(
+      (all, [, count]) => all + Number(count),
+      0,
+    )
+  return { under: sum('active'), total: sum('total') }
 }
