@@ -28,6 +28,8 @@ export interface Declared {
 }
 
 export interface House extends RunningEnvoy {
+  /** Where the services themselves listen. */
+  ports: Record<Service, number>
   /** Every route of the three plugins. */
   routes: Declared[]
   /** What arrived at a route that is not public, `service METHOD /route`, since the last time this was asked. */
@@ -91,6 +93,7 @@ export async function startServices(t: Test, more: Record<string, string> = {}, 
   await run('agent', agentService(loadConfig(AgentConfig, env)))
   return {
     ...(await startEnvoy(t, ports, options)),
+    ports,
     routes,
     arrived: () => arrived.splice(0),
     nameRoutes: () => {
