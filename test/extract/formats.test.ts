@@ -8,8 +8,15 @@ import { md } from '../../src/rag/extract/md.ts'
 import { txt } from '../../src/rag/extract/txt.ts'
 import { read } from './made.ts'
 
+const none = { names: [], read: async () => undefined }
+
 async function blocks(format: Format, text: string) {
-  const reading = await format({ bytes: Buffer.from(text), text, pagesMax: 10 })
+  const reading = await format({
+    bytes: Buffer.from(text),
+    text,
+    entries: none,
+    pagesMax: 10,
+  })
   return reading.blocks.map(({ kind, text, level }) => `${kind}${level ?? ''}: ${text}`)
 }
 
@@ -127,6 +134,6 @@ t.test('text that only looks like something else is still read', async t => {
 })
 
 t.test('a surrogate that JSON wrote as an escape does not reach the text', async t => {
-  const { blocks: made } = await json({ bytes: Buffer.alloc(0), text: '{"a": "x\\ud800y\\u0000z"}', pagesMax: 1 })
+  const { blocks: made } = await json({ bytes: Buffer.alloc(0), text: '{"a": "x\\ud800y\\u0000z"}', entries: none, pagesMax: 1 })
   t.equal(canonical(made).text, 'a: xyz')
 })

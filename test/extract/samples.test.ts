@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { read, refused } from './made.ts'
@@ -39,6 +39,17 @@ t.test('every sample that can be read gives its words and its structure', { skip
     text: '名前: 佐藤太郎 | 年齢: 30 | 住所: 東京',
     coverage: { encoding: { name: 'shift_jis' } },
   })
+  const slides = await sample('slides.pptx')
+  t.match(slides, { coverage: { pages: 6, pages_without_text: [], tables: 1 } })
+  t.match(slides.text, 'ColA: 7 | ColB: 8 | ColC: 9')
+  t.equal(slides.sections.find(({ kind }) => kind === 'table_row')?.page, 3)
+  const sheets = await sample('two-sheets.xlsx')
+  t.match(sheets, { coverage: { pages: 2, tables: 2 } })
+  t.match(sheets.text, 'Alpha: 89 | Beta: 82 | Gamma: 100 | Delta: 12')
+  t.equal(sheets.sections.at(-1)?.heading, '09060124-b5e7-4717-9d07-3c046eb')
+  const book = await sample('small.epub')
+  t.match(book, { title: 'Test EPUB Document', coverage: { pages: 2 } })
+  t.equal(book.sections.at(-1)?.heading, 'Chapter 2: More Content')
   const udhr = await sample('udhr-all-languages.txt')
   t.match(udhr, { coverage: { encoding: { name: 'utf-8', confidence: 1 }, bytes_skipped: 0 } })
   t.notMatch(udhr.text, '\ufffd')
@@ -54,4 +65,7 @@ t.test('every sample that cannot be read says why', { skip }, async t => {
     'zipbomb-quine.gz': 'unsupported_type',
   }
   for (const [name, code] of Object.entries(reasons)) t.equal((await refused(sample(name))).code, code, name)
+  const named = readFileSync(import.meta.filename, 'utf8')
+  const others = readdirSync(folder).filter(name => name !== 'README.md' && !named.includes(`'${name}'`))
+  t.same(others, [], 'no sample is left out')
 })

@@ -1,19 +1,25 @@
-// The guard before any parser unpacks an archive: every entry is inflated once and counted, on the bytes that really come out, whatever
-// the directory claims. It reads the archive with the library the parsers use, so that both see the same entries.
+// Archives of documents. Before any parser unpacks one, every entry is inflated once and counted, on the bytes that really come out,
+// whatever the directory claims. Entries are only ever looked up by name in memory: none becomes a file, wherever its name points.
 import { Readable } from 'node:stream'
 import JSZip from 'jszip'
 import { Refusal } from './refusal.ts'
 
 export type ArchiveLimits = { entriesMax: number; unpackedBytesMax: number; unpackRatioMax: number }
 
+/** The entries of an archive; `read` gives nothing for a name that is not there. */
+export type Entries = { names: string[]; read: (name: string) => Promise<Buffer | undefined> }
+
 /** Small files compress absurdly well by nature; the ratio counts only beyond this. */
 const RATIO_FROM_BYTES = 10 * 1024 * 1024
 
-/** Resolves to the opened archive once it is known to stay within `limits`. Throws `too_large` with the limit named, or `damaged`. */
-export async function openArchive(bytes: Buffer, limits: ArchiveLimits): Promise<JSZip> {
-  const archive = await JSZip.loadAsync(bytes).catch(error => {
-    throw new Refusal('damaged', '', error)
-  })
+/** The names an archive's directory holds; throws `encrypted` or `damaged`. Nothing is unpacked. */
+export async function namesOf(bytes: Buffer): Promise<Set<string>> {
+  return new Set(Object.keys((await load(bytes)).files))
+}
+
+/** Resolves to the archive's entries once it is known to stay within `limits`. Throws `too_large` with the limit named, or `damaged`. */
+export async function openArchive(bytes: Buffer, limits: ArchiveLimits): Promise<Entries> {
+  const archive = await load(bytes)
   const entries = Object.values(archive.files)
   if (entries.length > limits.entriesMax) {
     throw new Refusal('too_large', `The archive has ${entries.length} entries; the limit is ${limits.entriesMax}`)
@@ -30,5 +36,11 @@ export async function openArchive(bytes: Buffer, limits: ArchiveLimits): Promise
       }
     }
   }
-  return archive
+  return { names: Object.keys(archive.files), read: async name => archive.file(name)?.async('nodebuffer') }
+}
+
+async function load(bytes: Buffer): Promise<JSZip> {
+  return JSZip.loadAsync(bytes).catch(error => {
+    throw new Refusal(/encrypted/i.test(String(error)) ? 'encrypted' : 'damaged', '', error)
+  })
 }

@@ -1,6 +1,8 @@
 // What a format hands on: a document as a flat list of blocks in reading order, and an account of what could not be read.
 // A format decides what is a heading, a row or a list item; it decides nothing about offsets or cleaning (canonical.ts does).
 
+import type { Entries } from './archive.ts'
+
 /** One heading, paragraph, list item, table row or piece of code. `level` is a heading's depth from 1; `page` counts from 1 (slide and sheet too). */
 export type Block = {
   kind: 'heading' | 'paragraph' | 'list_item' | 'table_row' | 'code'
@@ -23,8 +25,11 @@ export type Coverage = {
 /** What reading one document gave. What a format has nothing to say about is absent from its coverage. */
 export type Reading = { blocks: Block[]; title?: string; coverage?: Partial<Coverage> }
 
-/** A document as a format sees it: its bytes, for text formats the decoded `text`, and the most pages (slides, sheets) it may have. */
-export type Source = { bytes: Buffer; text: string; pagesMax: number }
+/**
+ * A document as a format sees it: its bytes, for text formats the decoded `text`, for archives their `entries`, and the most pages (slides,
+ * sheets, chapters) it may have.
+ */
+export type Source = { bytes: Buffer; text: string; entries: Entries; pagesMax: number }
 
 export type Format = (source: Source) => Reading | Promise<Reading>
 

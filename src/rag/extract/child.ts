@@ -17,8 +17,12 @@ const formats: Record<Kind, () => Promise<Format>> = {
   json: async () => (await import('./json.ts')).json,
   pdf: async () => (await import('./pdf.ts')).pdf,
   docx: async () => (await import('./docx.ts')).docx,
+  pptx: async () => (await import('./pptx.ts')).pptx,
+  xlsx: async () => (await import('./xlsx.ts')).xlsx,
+  epub: async () => (await import('./epub.ts')).epub,
 }
-const archives = new Set<Kind>(['docx'])
+const archives = new Set<Kind>(['docx', 'pptx', 'xlsx', 'epub'])
+const noEntries = { names: [], read: async () => undefined }
 const textTypes = new Set<Kind>(['txt', 'md', 'html', 'csv', 'json'])
 
 /** A line of output holds at most this many UTF-16 units of text, so that the reader never parses more than that at once. */
@@ -27,10 +31,10 @@ const PIECE_LENGTH = 64 * 1024
 async function read(name: string, limits: ExtractLimits): Promise<void> {
   const bytes = readFileSync(0)
   const kind = await kindOf(bytes, name)
-  if (archives.has(kind)) await (await import('./archive.ts')).openArchive(bytes, limits)
+  const entries = archives.has(kind) ? await (await import('./archive.ts')).openArchive(bytes, limits) : noEntries
   const format = await formats[kind]()
   const decoded = textTypes.has(kind) ? decode(bytes, declaredCharset(kind, bytes)) : undefined
-  const reading = await format({ bytes, text: decoded?.text ?? '', pagesMax: limits.pagesMax })
+  const reading = await format({ bytes, text: decoded?.text ?? '', entries, pagesMax: limits.pagesMax })
   const document = canonical(reading.blocks)
   const textBytes = document.sections.at(-1)?.end ?? 0
   if (!/[\p{L}\p{N}]/u.test(document.text)) throw new Refusal('no_text')

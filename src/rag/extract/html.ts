@@ -1,8 +1,7 @@
-// HTML as a stream of tags: no tree is built, no script is run, nothing is fetched and no entity but HTML's own is expanded, so depth and
-// size cost only time. Scripts, styles, navigation and hidden parts are left out and counted.
-import { Parser } from 'htmlparser2'
+// HTML as a reader sees it: headings, paragraphs, lists and tables in order. Nothing is run; scripts, styles, navigation and hidden parts
+// are left out and counted.
 import { type Block, type Coverage, isLabelRow, type Reading, rowBlocks, type Source } from './blocks.ts'
-import { Refusal } from './refusal.ts'
+import { readHtml } from './markup.ts'
 
 const leftOut = new Set([
   'script',
@@ -23,8 +22,6 @@ const apart = new Set(
     ' ',
   ),
 )
-/** The parser's own work grows with the square of the depth; pages of unclosed tags stay far below this. */
-const DEPTH_MAX = 10_000
 /** Elements that never have content: they must not be waited for. */
 const empty = new Set('area base br col embed hr img input link meta source track wbr'.split(' '))
 
@@ -40,7 +37,6 @@ export function htmlBlocks(text: string, guessLabels = false): Reading & { cover
   const blocks: Block[] = []
   const coverage: Coverage = { bytes_skipped: 0, tables: 0, images: 0, truncated_tokens: 0 }
   const grids: Grid[] = []
-  let depth = 0
   let skipping = 0
   let title: string | undefined
   let kind: Block['kind'] = 'paragraph'
@@ -63,69 +59,62 @@ export function htmlBlocks(text: string, guessLabels = false): Reading & { cover
     else blocks.push({ kind, text: line, ...(kind === 'heading' && { level }) })
   }
 
-  const parser = new Parser(
-    {
-      onopentag(name, attributes) {
-        if (++depth > DEPTH_MAX) throw new Refusal('too_large', `The document is nested deeper than ${DEPTH_MAX} levels`)
-        if (skipping || leftOut.has(name) || 'hidden' in attributes) {
-          if (!empty.has(name)) skipping++
-          return
-        }
-        if (name === 'br') words += '\n'
-        if (name === 'img') {
-          coverage.images = (coverage.images ?? 0) + 1
-          words += ` ${attributes.alt ?? ''} `
-        }
-        if (!apart.has(name)) return
-        flush()
-        if (/^h[1-6]$/.test(name)) [kind, level] = ['heading', Number(name[1])]
-        else if (name === 'pre') kind = 'code'
-        else if (name === 'li' || name === 'dd' || name === 'dt') kind = 'list_item'
-        else if (name === 'ul' || name === 'ol') lists++
-        else if (name === 'table') grids.push({ rows: [], open: undefined })
-        const grid = grids.at(-1)
-        if (name === 'tr') grid?.rows.push([])
-        if (grid && (name === 'td' || name === 'th')) {
-          grid.open = { text: '', label: name === 'th', span: Math.min(Number(attributes.colspan) || 1, COLSPAN_MAX) }
-          if (!grid.rows.length) grid.rows.push([])
-          grid.rows.at(-1)?.push(grid.open)
-        }
-      },
-      ontext(part) {
-        if (skipping) coverage.bytes_skipped += Buffer.byteLength(part)
-        else words += kind === 'code' ? part : part.replace(/\s+/g, ' ')
-      },
-      onclosetag(name) {
-        depth--
-        if (skipping) {
-          if (!empty.has(name)) skipping--
-          return
-        }
-        if (name === 'title' && title === undefined) {
-          title = words.replace(/\s+/g, ' ').trim() || undefined
-          words = ''
-          return
-        }
-        if (!apart.has(name)) return
-        flush()
-        if (/^(h[1-6]|pre|li|dd|dt)$/.test(name)) kind = 'paragraph'
-        const grid = grids.at(-1)
-        if (name === 'ul' || name === 'ol') lists--
-        else if (lists > 0 && name === 'p') kind = 'list_item'
-        if (grid && (name === 'td' || name === 'th')) grid.open = undefined
-        if (name === 'table' && grids.pop()) {
-          coverage.tables++
-          const rows = gridBlocks(grid?.rows ?? [], guessLabels)
-          const outer = grids.at(-1)?.open
-          if (outer) outer.text = [outer.text, ...rows.map(row => row.text)].filter(Boolean).join(' ')
-          else blocks.push(...rows)
-        }
-      },
+  readHtml(text, {
+    open(name, attributes) {
+      if (skipping || leftOut.has(name) || 'hidden' in attributes) {
+        if (!empty.has(name)) skipping++
+        return
+      }
+      if (name === 'br') words += '\n'
+      if (name === 'img') {
+        coverage.images = (coverage.images ?? 0) + 1
+        words += ` ${attributes.alt ?? ''} `
+      }
+      if (!apart.has(name)) return
+      flush()
+      if (/^h[1-6]$/.test(name)) [kind, level] = ['heading', Number(name[1])]
+      else if (name === 'pre') kind = 'code'
+      else if (name === 'li' || name === 'dd' || name === 'dt') kind = 'list_item'
+      else if (name === 'ul' || name === 'ol') lists++
+      else if (name === 'table') grids.push({ rows: [], open: undefined })
+      const grid = grids.at(-1)
+      if (name === 'tr') grid?.rows.push([])
+      if (grid && (name === 'td' || name === 'th')) {
+        grid.open = { text: '', label: name === 'th', span: Math.min(Number(attributes.colspan) || 1, COLSPAN_MAX) }
+        if (!grid.rows.length) grid.rows.push([])
+        grid.rows.at(-1)?.push(grid.open)
+      }
     },
-    { decodeEntities: true, lowerCaseTags: true },
-  )
-  parser.write(text)
-  parser.end()
+    text(part) {
+      if (skipping) coverage.bytes_skipped += Buffer.byteLength(part)
+      else words += kind === 'code' ? part : part.replace(/\s+/g, ' ')
+    },
+    close(name) {
+      if (skipping) {
+        if (!empty.has(name)) skipping--
+        return
+      }
+      if (name === 'title' && title === undefined) {
+        title = words.replace(/\s+/g, ' ').trim() || undefined
+        words = ''
+        return
+      }
+      if (!apart.has(name)) return
+      flush()
+      if (/^(h[1-6]|pre|li|dd|dt)$/.test(name)) kind = 'paragraph'
+      const grid = grids.at(-1)
+      if (name === 'ul' || name === 'ol') lists--
+      else if (lists > 0 && name === 'p') kind = 'list_item'
+      if (grid && (name === 'td' || name === 'th')) grid.open = undefined
+      if (name === 'table' && grids.pop()) {
+        coverage.tables++
+        const rows = gridBlocks(grid?.rows ?? [], guessLabels)
+        const outer = grids.at(-1)?.open
+        if (outer) outer.text = [outer.text, ...rows.map(row => row.text)].filter(Boolean).join(' ')
+        else blocks.push(...rows)
+      }
+    },
+  })
   flush()
   return { blocks, title: title ?? blocks.find(block => block.kind === 'heading')?.text, coverage }
 }

@@ -10,11 +10,13 @@ export const mediaTypes = {
   json: 'application/json',
   pdf: 'application/pdf',
   docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  pptx: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  epub: 'application/epub+zip',
 } as const
 
 export type Kind = keyof typeof mediaTypes
 
-const byType = new Map<string, Kind>([...Object.entries(mediaTypes)].map(([kind, type]) => [type, kind as Kind]))
 const byExtension: Record<string, Kind> = {
   md: 'md',
   markdown: 'md',
@@ -36,14 +38,33 @@ export async function kindOf(bytes: Buffer, name: string): Promise<Kind> {
   if (bytes.subarray(0, PDF_MARK_WITHIN_BYTES).includes('%PDF-')) return 'pdf'
   if (bytes.subarray(0, 6).toString('latin1') === '{\\rtf1') throw unsupported('application/rtf')
   if (looksLikeText(bytes)) return textKind(bytes, name)
+  if (bytes.toString('latin1', 0, 4) === 'PK\x03\x04') return archiveKind(bytes, name)
   const { fileTypeFromBuffer } = await import('file-type') // loaded only for what is not text
   const type = (await fileTypeFromBuffer(bytes).catch(() => undefined))?.mime
   if (type === 'application/x-cfb' && bytes.includes(Buffer.from('EncryptedPackage', 'utf16le'))) throw new Refusal('encrypted')
-  const kind = type && byType.get(type)
-  if (kind) return kind
-  if (type === 'application/zip' && /\.docx$/i.test(name)) throw new Refusal('damaged')
   throw unsupported(type)
 }
+
+/** What an archive is, by the entry that every archive of that kind has. One that cannot be opened is damaged if it claims to be a document. */
+async function archiveKind(bytes: Buffer, name: string): Promise<Kind> {
+  const { namesOf } = await import('./archive.ts')
+  const names = await namesOf(bytes).catch(error => {
+    if (error instanceof Refusal && error.code === 'damaged' && !documentName.test(name)) throw unsupported('application/zip')
+    throw error
+  })
+  for (const [entry, kind] of Object.entries(byEntry)) if (names.has(entry)) return kind
+  throw documentName.test(name)
+    ? new Refusal('damaged', '', 'the entry that makes it a document is missing')
+    : unsupported('application/zip')
+}
+
+const byEntry: Record<string, Kind> = {
+  'word/document.xml': 'docx',
+  'ppt/presentation.xml': 'pptx',
+  'xl/workbook.xml': 'xlsx',
+  'META-INF/container.xml': 'epub',
+}
+const documentName = /\.(docx|pptx|xlsx|epub)$/i
 
 function textKind(bytes: Buffer, name: string): Kind {
   const head = bytes
