@@ -37,14 +37,14 @@ export async function* follow(
       last = event.id
       spoke = performance.now()
     }
-    if (events.length > 0) continue
-    if (run.state !== 'running') return
-    await runs.news(runId, LOOK_MS, until)
     const now = performance.now()
     if (now - looked > ALIVE_MS) {
       if (!(await alive())) return
       looked = now
     }
+    if (events.length > 0) continue
+    if (run.state !== 'running') return
+    await runs.news(runId, LOOK_MS, until)
     if (now - spoke > HEARTBEAT_MS) {
       yield undefined
       spoke = now

@@ -47,6 +47,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Who a request on a public route says it is, if that is true. */
     identify(request: FastifyRequest): Promise<Caller | undefined>
+    /** Whether a caller's session or key still holds. */
+    alive(caller: Caller): Promise<boolean>
   }
   interface FastifyRequest {
     /** Set on every route that is not public. */
@@ -91,6 +93,10 @@ export async function registerIdentity(app: FastifyInstance, config: SharedConfi
     const { claimant, expires } = await claimOf(request, keys)
     const admission = claimant && (await admit([], claimant))
     return admission?.alive ? callerOf(claimant as Claimant, admission, expires) : undefined
+  })
+  app.decorate('alive', async ({ user_id, credential, session_id, key_id }) => {
+    const { alive } = await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })
+    return alive
   })
 
   app.addHook('onRequest', async request => {

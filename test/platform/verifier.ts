@@ -1,5 +1,5 @@
 // A service that is not auth, dressed like agent and rag: it knows auth's address and nothing of its secrets.
-
+import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
 import { loadConfig, shared } from '../../src/platform/config.ts'
 import { remoteKeys } from '../../src/platform/keys.ts'
@@ -11,8 +11,16 @@ interface Teardown {
 
 const JWKS_CACHE_S = 600
 
-/** Builds it with one route per kind of access: `/open`, `/who` (anyone signed in), `/search` (read:rag) and `/admin` (write:system). */
-export async function verifier(t: Teardown, env: NodeJS.ProcessEnv, authUrl: string) {
+/**
+ * Builds it with one route per kind of access: `/open`, `/who` (anyone signed in), `/search` (read:rag) and `/admin` (write:system).
+ * `more` are further routes, for anyone signed in.
+ */
+export async function verifier(
+  t: Teardown,
+  env: NodeJS.ProcessEnv,
+  authUrl: string,
+  more: Record<string, (reply: FastifyReply) => unknown> = {},
+) {
   const { SECRET_KEY: _pepper, JWT_SECRET_KEY: _wrap, ...rest } = env
   const app = await buildService({
     name: 'agent',
@@ -23,6 +31,8 @@ export async function verifier(t: Teardown, env: NodeJS.ProcessEnv, authUrl: str
       app.get('/who', { config: { access: 'authenticated' } }, ({ caller }) => caller)
       app.get('/search', { config: { access: 'read:rag', limit: 'rag_query' } }, ({ caller }) => caller)
       app.get('/admin', { config: { access: 'write:system' } }, ({ caller }) => caller)
+      for (const [path, answer] of Object.entries(more))
+        app.get(path, { config: { access: 'authenticated' } }, (_request, reply) => answer(reply))
     },
   })
   t.teardown(() => app.close())

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import type { Caller } from '../../platform/identity.ts'
+import { standing } from '../../platform/standing.ts'
 import type { Ending } from '../endings.ts'
 import type { Asker } from '../evidence.ts'
 import { follow } from '../follow.ts'
@@ -30,8 +31,9 @@ export function followed({ runs, alive, closing }: House, { caller, runId, after
   return follow(runs, { userId: caller.user_id, runId, after, alive: () => alive(caller), until })
 }
 
-/** Sends lines as they come. */
+/** Sends lines as they come, for as long as the caller is signed in, even one who does not read them. */
 export function sendStream(reply: FastifyReply, lines: AsyncIterable<string>) {
+  standing(reply)
   reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no')
   return reply.send(Readable.from(lines, { objectMode: false }))
 }

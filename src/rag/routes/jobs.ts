@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream'
 import Type from 'typebox'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
+import { standing } from '../../platform/standing.ts'
 import type { JobView } from '../documents.ts'
 import type { House } from '../plugin.ts'
 import { ById, Job } from '../schemas.ts'
@@ -36,6 +37,7 @@ export async function jobRoutes(app: Routes, { documents }: House) {
     const forget = documents.watch(caller.user_id, params.id, tell)
     const heartbeat = setInterval(() => stream.write(': still here\n\n'), HEARTBEAT_MS)
     open.add(stream)
+    standing(reply).addEventListener('abort', () => stream.end())
     stream.on('close', () => {
       clearInterval(heartbeat)
       forget()
