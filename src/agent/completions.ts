@@ -7,6 +7,9 @@ import { Citation, type Reply } from './schemas.ts'
 /** Most messages of a history, and the longest of one, in characters. */
 const MESSAGES_MAX = 200
 const CONTENT_CHARS_MAX = 100_000
+const TOOLS_MAX = 128
+
+const OutputTokens = Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])
 
 const Part = Type.Object({ type: Type.Literal('text'), text: Type.String({ maxLength: CONTENT_CHARS_MAX }) })
 const Content = Type.Union([
@@ -22,6 +25,21 @@ export const ChatRequest = Type.Object(
       minItems: 1,
       maxItems: MESSAGES_MAX,
     }),
+    tools: Type.Optional(
+      Type.Union(
+        [
+          Type.Array(Type.Object({ function: Type.Optional(Type.Object({ name: Type.String() })) }), { maxItems: TOOLS_MAX }),
+          Type.Null(),
+        ],
+        {
+          description:
+            'Those that /agent/tools lists may be used, here, on the way to the answer; functions of the client are never called',
+        },
+      ),
+    ),
+    tool_choice: Type.Optional(Type.Enum(['auto', 'none'], { description: 'Nothing can be promised to be called' })),
+    max_tokens: Type.Optional(OutputTokens),
+    max_completion_tokens: Type.Optional(OutputTokens),
     stream: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
     stream_options: Type.Optional(Type.Union([Type.Object({ include_usage: Type.Optional(Type.Boolean()) }), Type.Null()])),
   },
@@ -65,6 +83,12 @@ export const ModelList = Type.Object({
 /** What the person said, oldest first. */
 export function questionsOf({ messages }: ChatRequest): string[] {
   return messages.filter(({ role }) => role === 'user').map(({ content }) => text(content))
+}
+
+/** Names of the tools it may be answered with: beside our own, those the request names; none when it wants none. */
+export function wantedTools({ tools, tool_choice }: ChatRequest): string[] | undefined {
+  if (tool_choice === 'none') return undefined
+  return (tools ?? []).flatMap(({ function: its }) => (its ? [its.name] : []))
 }
 
 function text(content: ChatRequest['messages'][number]['content']): string {

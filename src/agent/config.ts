@@ -22,6 +22,8 @@ export const AgentConfig = Type.Object({
   /** Longest silence of a model, and longest call, in milliseconds. */
   DEFAULT_LLM_SILENCE_MS: Type.Integer({ minimum: 100, maximum: 60_000, default: 20_000 }),
   DEFAULT_LLM_CALL_MS: Type.Integer({ minimum: 100, maximum: 90_000, default: 60_000 }),
+  /** File that lists the tool servers that may be used. */
+  MCP_SERVERS: Type.String({ default: '' }),
   /** Tokens of language models one user may use in a day; 0 is off. */
   LIMIT_TOKENS_PER_DAY: Type.Integer({ minimum: 0, default: 1_000_000 }),
 })

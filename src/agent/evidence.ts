@@ -1,5 +1,6 @@
 // The agent's only way to documents: rag, over HTTP, with the caller's own credential and address. What she may not see, it cannot see
 // either. Every wait is bounded, and rag being away is said, never guessed around.
+import Type from 'typebox'
 import Value from 'typebox/value'
 import { type Passage, SearchReply, type SearchRequest } from '../contracts/search.ts'
 import { failure } from '../platform/errors.ts'
@@ -8,8 +9,7 @@ import { failure } from '../platform/errors.ts'
 export const SEARCH_MS_MAX = 8000
 const BYTES_MS_MAX = 4000
 
-/** Most bytes of a text read at once. */
-const READ_BYTES_MAX = 64 * 1024
+const Head = Type.Object({ title: Type.String(), collection_id: Type.String() })
 
 /** As whom rag is asked: the caller's own `Authorization` header, and the address she asked from. */
 export interface Asker {
@@ -74,20 +74,36 @@ export function openEvidence(url: string) {
     },
 
     /**
-     * A part of a canonical text (the newest, unless `version` is named), at most `READ_BYTES_MAX` bytes from `start_byte` on, whole
+     * A part of a canonical text (the newest, unless `version` is named), at most `bytesMax` bytes from `start_byte` on, whole
      * characters only. `end_byte` is where the next part begins; `size` is the whole text's, in bytes.
      */
     async read(
       asker: Asker,
-      { document_id, version, start_byte }: { document_id: string; version?: string; start_byte: number },
+      {
+        document_id,
+        version,
+        start_byte,
+        bytesMax,
+      }: Omit<Place, 'version' | 'end_byte'> & { version?: string; bytesMax: number },
+      signal?: AbortSignal,
     ) {
-      const headers = { range: `bytes=${start_byte}-${start_byte + READ_BYTES_MAX - 1}` }
-      const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX)
+      const headers = { range: `bytes=${start_byte}-${start_byte + bytesMax - 1}` }
+      const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
       if (reply.status !== 206) throw await refusal(reply)
       const bytes = Buffer.from(await reply.arrayBuffer())
       const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true })
       const size = Number(/\/(\d+)$/.exec(reply.headers.get('content-range') ?? '')?.[1] ?? bytes.length)
-      return { text, start_byte, end_byte: start_byte + Buffer.byteLength(text), size }
+      const [, named = version ?? ''] = /^"(\w+)"$/.exec(reply.headers.get('etag') ?? '') ?? []
+      return { text, version: named, start_byte, end_byte: start_byte + Buffer.byteLength(text), size }
+    },
+
+    /** What a document is called, and where it lies. */
+    async head(asker: Asker, document_id: string, signal?: AbortSignal) {
+      const reply = await ask(`/documents/${encodeURIComponent(document_id)}`, asker, {}, BYTES_MS_MAX, signal)
+      if (!reply.ok) throw await refusal(reply)
+      const found: unknown = await reply.json().catch(() => undefined)
+      if (!Value.Check(Head, found)) throw failure('bad_upstream')
+      return found
     },
   }
 }

@@ -1,5 +1,6 @@
 // The agent assembled: what it opens, in which order, which routes it serves, and how it closes.
 import { openAdmission } from '../platform/admission.ts'
+import { version } from '../platform/health.ts'
 import type { Caller } from '../platform/identity.ts'
 import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
@@ -19,6 +20,9 @@ import { queryRoutes } from './routes/query.ts'
 import { runRoutes } from './routes/runs.ts'
 import { statusRoutes } from './routes/status.ts'
 import { openRuns } from './runs.ts'
+import { readServerList, type ToolServer } from './tools/server-list.ts'
+import { openServers } from './tools/servers.ts'
+import { openToolbox } from './tools/toolbox.ts'
 
 /** Everything the agent's routes work with. */
 export type House = ReturnType<typeof openHouse>
@@ -30,7 +34,7 @@ export function agentService(config: AgentConfig): Service {
     config,
     keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
     async plugin(app) {
-      const house = openHouse(app, config, await chooseAnswerers(config))
+      const house = openHouse(app, config, await chooseAnswerers(config), await readServerList(config.MCP_SERVERS))
       for (const routes of [queryRoutes, runRoutes, conversationRoutes, completionRoutes, mcpRoutes, statusRoutes])
         await app.register(routes, house)
     },
@@ -38,7 +42,7 @@ export function agentService(config: AgentConfig): Service {
 }
 
 /** Opens the parts; none of them holds more than Redis does, so any number of replicas may run. */
-function openHouse(app: App, config: AgentConfig, answerers: Answerers) {
+function openHouse(app: App, config: AgentConfig, answerers: Answerers, list: Map<string, ToolServer>) {
   const { redis, log } = app
   const evidence = openEvidence(config.RAG_SERVICE_URL)
   const conversations = openConversations(redis)
@@ -50,6 +54,9 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers) {
   app.addHook('onReady', async () => erasures.follow())
   app.addHook('onClose', async () => erasures.close())
   const execution = openExecution({ runs, conversations, answer, holdings, erasures, log })
+  const servers = openServers({ list, version, log, audit: call => app.audit(null, { action: 'tool_call', ...call }) })
+  const toolbox = openToolbox({ evidence, servers })
+  app.addHook('onClose', async () => toolbox.close())
   const closing = new AbortController()
   app.addHook('preClose', async () => {
     await execution.close()
@@ -61,5 +68,16 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers) {
   /** Whether the credential of a request that goes on for long still holds. */
   const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
     (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
-  return { config, evidence, answerer: answerers.first, conversations, budget, runs, execution, alive, closing: closing.signal }
+  return {
+    config,
+    evidence,
+    answerer: answerers.first,
+    conversations,
+    budget,
+    runs,
+    execution,
+    toolbox,
+    alive,
+    closing: closing.signal,
+  }
 }

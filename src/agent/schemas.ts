@@ -10,7 +10,7 @@ export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 
 
 export const QUESTION_CHARS_MAX = 8000
 /** Most tokens of an answer, and how many may be used when nothing is said. */
-const OUTPUT_TOKENS_MAX = 4096
+export const OUTPUT_TOKENS_MAX = 4096
 export const OUTPUT_TOKENS = 1024
 const PAGE_MAX = 100
 
@@ -27,7 +27,7 @@ export const Question = Type.Object(
     tools: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
         maxItems: 32,
-        description: 'Tools that may be used beside the search every question begins with',
+        description: 'Names of tools that may be used after the search every question begins with; all of our own, unless given',
       }),
     ),
     max_output_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: OUTPUT_TOKENS_MAX })),

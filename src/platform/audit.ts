@@ -16,6 +16,8 @@ export interface AuditEvent {
   outcome: 'allowed' | 'denied'
   /** Who did it, when that is not the caller of the request (a login, say). */
   user_id?: string
+  /** Of which request, when there is none at hand. */
+  request_id?: string
   /** What it was done to. */
   target?: string
   /** One short word more: a reason, a role. Never a secret. */
@@ -38,7 +40,7 @@ export function registerAudit(app: FastifyInstance, service: ServiceName) {
     user_id: event.user_id ?? request?.caller?.user_id ?? null,
     key_id: request?.caller?.key_id,
     address: request?.ip ?? null,
-    request_id: request?.id ?? null,
+    request_id: request?.id ?? event.request_id ?? null,
     service,
   })
   app.decorate('audit', async (request, event) => void (await store(whole(request, event))))

@@ -1,14 +1,14 @@
 // The question, asked in OpenAI's words.
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
-import { ChatRequest, Completion, chunks, completionOf, ModelList, questionsOf } from '../completions.ts'
+import { ChatRequest, Completion, chunks, completionOf, ModelList, questionsOf, wantedTools } from '../completions.ts'
 import { replyOf } from '../endings.ts'
 import type { House } from '../plugin.ts'
-import { OUTPUT_TOKENS, QUESTION_CHARS_MAX } from '../schemas.ts'
+import { OUTPUT_TOKENS, OUTPUT_TOKENS_MAX, QUESTION_CHARS_MAX } from '../schemas.ts'
 import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
 
 export async function completionRoutes(app: Routes, house: House) {
-  const { config, execution, alive, answerer } = house
+  const { config, execution, toolbox, alive, answerer } = house
 
   app.get('/v1/models', { config: { access: 'read:agent' }, schema: { response: { 200: ModelList } } }, () => ({
     object: 'list' as const,
@@ -38,8 +38,8 @@ export async function completionRoutes(app: Routes, house: House) {
         question,
         earlier: questions.slice(0, -1),
         asker: askerOf(request),
-        tools: [],
-        outputTokensMax: OUTPUT_TOKENS,
+        tools: toolbox.known(wantedTools(body), caller.permissions),
+        outputTokensMax: Math.min(body.max_completion_tokens ?? body.max_tokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS_MAX),
         mode: 'auto' as const,
         topK: config.RAG_TOP_K_RESULTS,
       }

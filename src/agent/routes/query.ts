@@ -1,16 +1,14 @@
 // The question, asked in the agent's own words: answered as one reply, or as a stream of what happens until then.
 import type { FastifyRequest } from 'fastify'
-import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import { replyOf } from '../endings.ts'
 import { serverSent } from '../follow.ts'
 import type { House } from '../plugin.ts'
 import { OUTPUT_TOKENS, Question, Reply } from '../schemas.ts'
-import { searchDocuments } from '../tools.ts'
 import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
 
 export async function queryRoutes(app: Routes, house: House) {
-  const { config, conversations, execution, alive } = house
+  const { config, conversations, execution, toolbox, alive } = house
 
   app.post(
     '/query',
@@ -25,9 +23,7 @@ export async function queryRoutes(app: Routes, house: House) {
     },
     async (request, reply) => {
       const { body, caller } = request
-      for (const name of body.tools ?? []) {
-        if (name !== searchDocuments.name) throw failure('invalid_request', `There is no tool called "${name}"`)
-      }
+      const tools = toolbox.select(body.tools, caller.permissions)
       const isNew = body.conversation_id === undefined
       const conversation = { id: body.conversation_id ?? conversations.next(), isNew }
       const earlier = isNew ? [] : await conversations.earlier(caller.user_id, conversation.id)
@@ -35,7 +31,7 @@ export async function queryRoutes(app: Routes, house: House) {
         question: body.user_request,
         earlier,
         asker: askerOf(request),
-        tools: [],
+        tools,
         outputTokensMax: body.max_output_tokens ?? OUTPUT_TOKENS,
         mode: body.mode ?? 'auto',
         topK: body.top_k ?? config.RAG_TOP_K_RESULTS,

@@ -3,9 +3,8 @@ import { version } from '../../platform/health.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { Status, ToolList, UsageByDay } from '../schemas.ts'
-import { searchDocuments } from '../tools.ts'
 
-export async function statusRoutes(app: Routes, { budget }: House) {
+export async function statusRoutes(app: Routes, { budget, toolbox }: House) {
   const config = { access: 'read:agent' } as const
 
   app.get('/status', { config, schema: { response: { 200: Status } } }, () => ({
@@ -16,10 +15,11 @@ export async function statusRoutes(app: Routes, { budget }: House) {
     version,
   }))
 
-  app.get('/tools', { config, schema: { response: { 200: ToolList } } }, () => {
-    const { name, description, parameters } = searchDocuments
-    return { tools: [{ name, description, parameters: { ...parameters } }] }
-  })
+  app.get('/tools', { config, schema: { response: { 200: ToolList } } }, ({ caller }) => ({
+    tools: toolbox
+      .allowed(caller.permissions)
+      .map(({ name, description, parameters }) => ({ name, description, parameters: { ...parameters } })),
+  }))
 
   app.get('/usage', { config, schema: { response: { 200: UsageByDay } } }, ({ caller }) => budget.usage(caller.user_id))
 }
