@@ -8,7 +8,7 @@ import { each } from './twists.ts'
 const AT_ONCE = 32
 
 /** What an attack tries to slip past the edge behind the request it pretends to send. */
-const smuggled = 'GET /auth/users HTTP/1.1\r\nHost: a\r\n\r\n'
+const smuggled = 'GET /auth/health?smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
 const post = 'POST /auth/login HTTP/1.1\r\nHost: a\r\n'
 const length = smuggled.length
 const hex = length.toString(16)

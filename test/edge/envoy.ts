@@ -32,6 +32,7 @@ export interface Reply {
 export interface RunningEnvoy {
   port: number
   tlsPort: number
+  adminPort: number
   /** The PEM file of the TLS door's self-signed certificate. */
   certificate: string
   pid: number
@@ -95,7 +96,7 @@ export async function startEnvoy(
     if (envoy.exitCode === null && envoy.kill('SIGKILL')) await ended
   })
 
-  const admin = (path: string, method = 'GET') => ask(adminPort, path, { method })
+  const admin = (path: string, method = 'GET') => askAt(adminPort, path, { method })
   const late = Date.now() + START_MS_MAX
   while ((await admin('/ready').catch(() => undefined))?.status !== 200) {
     if (envoy.exitCode !== null || Date.now() > late) throw new Error(`Envoy did not start:\n${written}`)
@@ -104,9 +105,10 @@ export async function startEnvoy(
   return {
     port,
     tlsPort,
+    adminPort,
     certificate: pair.TLS_CERTIFICATE,
     pid: Number(envoy.pid),
-    ask: (path, options) => ask(port, path, options),
+    ask: (path, options) => askAt(port, path, options),
     admin,
     log: () => written,
   }
@@ -122,8 +124,8 @@ export const withReplicas = (seconds: Partial<Record<Service, number>>): NonNull
     })
 }
 
-/** One request on a connection of its own. */
-function ask(port: number, path: string, { body, ...options }: Asked = {}): Promise<Reply> {
+/** One request to a port of this machine, on a connection of its own unless an agent is given. */
+export function askAt(port: number, path: string, { body, ...options }: Asked = {}): Promise<Reply> {
   const headers = body === undefined ? options.headers : { 'content-length': Buffer.byteLength(body), ...options.headers }
   return new Promise((resolve, reject) => {
     const request = httpRequest({ host: '127.0.0.1', port, path, agent: false, ...options, headers }, async response => {

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { API_KEY, startEdge } from './edge.ts'
+import { askAt } from './envoy.ts'
 
 const edge = await startEdge(t)
 const LINES_MS_MAX = 10_000
@@ -61,4 +62,24 @@ t.test('no token, key, password or query is in the log', async t => {
   const log = edge.log()
   for (const secret of [token, token.split('.')[2] ?? '', API_KEY, 'hunter22', '?'])
     t.notOk(log.includes(secret), secret.slice(0, 12))
+})
+
+t.test("metrics of every route and service are on the admin port, which is this machine's alone and changes nothing", async t => {
+  await edge.askAs('user', '/rag/status')
+  const metrics = await edge.admin('/stats/prometheus')
+  t.match(metrics.headers['content-type'], /^text\/plain/)
+  for (const name of [
+    'envoy_http_downstream_rq_xx{envoy_response_code_class="2",envoy_http_conn_manager_prefix="edge"}',
+    'envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="rag",le="1"}',
+    'envoy_cluster_membership_healthy{envoy_cluster_name="auth"}',
+    'envoy_http_local_rate_limit_rate_limited{envoy_local_http_ratelimit_prefix="flood"}',
+    'envoy_server_memory_allocated{}',
+  ])
+    t.ok(metrics.text.includes(name), name)
+
+  await t.rejects(askAt(edge.adminPort, '/ready', { host: '127.0.0.2' }), { code: 'ECONNREFUSED' })
+  for (const path of ['/stats/prometheus', '/config_dump', '/admin']) t.equal((await edge.ask(path)).status, 404, path)
+  for (const path of ['/quitquitquit', '/runtime_modify?a=b', '/logging?level=debug', '/cpuprofiler?enable=y', '/reset_counters'])
+    t.equal((await edge.admin(path, 'POST')).status, 403, path)
+  t.equal((await edge.admin('/ready')).status, 200)
 })
