@@ -5,7 +5,7 @@ import { asking } from '../auth/house.ts'
 import { nobodies, type Running, type Stack, somebodies, type Who } from './stack.ts'
 
 /** What is sent: where to, with which body and headers. */
-export interface Sent {
+interface Sent {
   path?: string
   body?: object | undefined
   headers?: Record<string, string>
