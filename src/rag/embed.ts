@@ -62,6 +62,8 @@ export interface QueryVector {
   vector: Float32Array
   /** How well the model knows the question's words, 0 to 1: words per piece it cuts them into, and letters in scripts it has learned. */
   familiarity: number
+  /** Whose it is. */
+  model?: { fingerprint: string; dimensions: number }
 }
 
 /** A question's vector, with the prefix the model wants. */

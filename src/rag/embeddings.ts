@@ -5,7 +5,8 @@ import { BATCH } from './ingest.ts'
 import type { Turns } from './turns.ts'
 
 interface Parts {
-  model: { name: string; dimensions: number; window: number }
+  /** The one that serves just now. */
+  model: () => { name: string; dimensions: number; window: number }
   count: (texts: string[]) => Promise<number[]>
   /** Row-major, one unit vector per text. */
   embed: (texts: string[]) => Promise<Float32Array>
@@ -22,10 +23,11 @@ export interface EmbeddingsRequest {
 /** Longest an asker waits, in milliseconds. */
 const EMBEDDINGS_MS_MAX = 50_000
 
-export function openEmbeddings({ model, count, embed, embedding }: Parts) {
+export function openEmbeddings({ model: serving, count, embed, embedding }: Parts) {
   /** Answers in the shape of OpenAI's. Throws `invalid_request` for another model or a text longer than the model reads: nothing is cut. */
-  return async (user: string, { input, model: named = model.name, encoding_format = 'float', dimensions }: EmbeddingsRequest) => {
-    if (named !== model.name) throw failure('invalid_request', `The model here is ${model.name}`)
+  return async (user: string, { input, model: wanted, encoding_format = 'float', dimensions }: EmbeddingsRequest) => {
+    const model = serving()
+    if (wanted !== undefined && wanted !== model.name) throw failure('invalid_request', `The model here is ${model.name}`)
     if (dimensions !== undefined && dimensions !== model.dimensions) {
       throw failure('invalid_request', `Vectors of this model have ${model.dimensions} dimensions`)
     }

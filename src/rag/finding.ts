@@ -39,8 +39,8 @@ const NOTHING = 'Nothing in your documents answers this.'
 export function openFinding({ catalogue, collections, directory, search, topK, scoreMin }: Parts) {
   const { documents } = catalogue
 
-  /** The best passages the user may read, best first. Throws `not_found` for a named collection she may not. */
-  async function passages(user: string, question: Question): Promise<Passage[]> {
+  /** The best passages the user may read, best first; `model` names another than the one that serves. Throws `not_found` for a named collection she may not. */
+  async function passages(user: string, question: Question, model?: string): Promise<Passage[]> {
     const { query, mode = 'hybrid', top_k = topK, min_score, group_by, filter, explain = false } = question
     const ids = collections.searched(user, question.collection_ids)
     const hits = await search({
@@ -49,6 +49,7 @@ export function openFinding({ catalogue, collections, directory, search, topK, s
       top_k,
       min_score,
       group_by,
+      model,
       collections: ids.map(id => ({ id, dir: directory(id) })),
       ...(filter && { documents: documents.matching(JSON.stringify(ids), JSON.stringify(conditions(filter))) }),
     })

@@ -4,128 +4,200 @@ import { Piscina } from 'piscina'
 import { failure } from '../platform/errors.ts'
 import type { Chunk } from './chunk.ts'
 import type { QueryVector } from './embed.ts'
+import { type Encoder, type Lane, openEncoders } from './encoders.ts'
 import type { Section } from './extract/canonical.ts'
-import { describeModel, fingerprint, requireWeights } from './models.ts'
-import type { FindRequest, Found } from './workers/searcher.ts'
+import type { ModelDescription } from './models.ts'
+import type { Lacking, Part } from './store/beside.ts'
+import type { FindRequest, Found, IndexState, Model } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
-/** Questions that may wait for their vector, and collections that may wait to be searched; a question may ask 50 of these. */
-const QUESTIONS_WAITING_MAX = 256
+/** Collections that may wait to be searched; a question may ask 50 of these. Changes that may wait to be written. */
 const SEARCHES_WAITING_MAX = 1024
-/** Batches of documents that may wait to be embedded, or changes to be written; far more than the ingest queue hands over at once. */
-const BATCHES_WAITING_MAX = 1024
+const CHANGES_WAITING_MAX = 1024
+/** Passages given their vector of a second model at once. */
+const COVERED = 32
 /** Longest wait for what is under way when closing, in milliseconds. */
 const CLOSE_MS_MAX = 8000
 
 export interface LaneOptions {
   modelsDir: string
   model: string
+  /** A second model that collections have vectors of, or shall have. */
+  beside?: string
   embedThreads: number
   chunkTokens: number
   chunkOverlap: number
   /** Passages up to which a collection is scanned exactly; the measured default of vectors.ts otherwise. */
   exactMax?: number
+  /** Models there are; those of models.ts otherwise. */
+  models?: readonly ModelDescription[]
 }
 export type Lanes = Awaited<ReturnType<typeof openLanes>>
 
 /** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there or not the right ones. */
-export async function openLanes({ modelsDir, model: name, embedThreads, chunkTokens, chunkOverlap, exactMax }: LaneOptions) {
-  const model = describeModel(name)
-  if (chunkTokens > model.window)
-    throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
-  await requireWeights(modelsDir, model)
-  const setting = {
-    modelsDir,
-    model,
-    chunkTokens,
-    chunkOverlap,
-    fingerprint: fingerprint(model),
-    dimensions: model.dimensions,
-    exactMax,
-  }
-  const pools: Piscina[] = []
+export async function openLanes({ model: name, beside, exactMax, ...setting }: LaneOptions) {
+  const lanes = new Set<Lane>()
   let isClosed = false
-  const lane = (file: string, threads: number, maxQueue: number) => {
+  function lane(file: string, threads: number, maxQueue: number, workerData: object): Lane {
     const pool = new Piscina({
       filename: new URL(file, import.meta.url).href,
       minThreads: threads,
       maxThreads: threads,
       maxQueue,
-      workerData: setting,
+      workerData,
       env: {},
       closeTimeout: CLOSE_MS_MAX,
     })
-    pools.push(pool)
-    return async <Result>(work: string, task: unknown): Promise<Result> => {
-      if (isClosed) throw failure('unavailable') // the pool would start again
-      return pool.run(task, { name: work }).catch(retold)
+    let isOver = false
+    const self: Lane = {
+      async run(work, task) {
+        if (isOver) throw failure('unavailable') // the pool would start again
+        return pool.run(task, { name: work }).catch(retold)
+      },
+      async close() {
+        isOver = true
+        lanes.delete(self)
+        await pool.close({ force: true })
+      },
     }
+    lanes.add(self)
+    return self
   }
-  const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX)
-  const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX)
-  const writer = lane('workers/writer.ts', 1, BATCHES_WAITING_MAX)
-  const searcher = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX)
-
-  let isReady = false
   const close = async () => {
     isClosed = true
-    await Promise.all(pools.map(pool => pool.close({ force: true })))
+    await Promise.all([...lanes].map(one => one.close()))
   }
-  try {
-    await Promise.all([documents('ready', undefined), questions('ready', undefined)])
-    isReady = true
-  } catch (error) {
+  const encoders = await openEncoders({ lane, ...setting }, name, beside).catch(async error => {
     await close()
-    throw new Error(`The model in ${modelsDir}/${name} can't be loaded; remove that folder and bring it with make setup`, {
-      cause: error,
-    })
+    throw error
+  })
+  const writer = lane('workers/writer.ts', 1, CHANGES_WAITING_MAX, {}).run
+  const searcher = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX, { exactMax }).run
+
+  /** While it is set, nobody changes a collection's file but who set it. */
+  let pause: Promise<void> | undefined
+  /** Which model made vectors that are on their way to a file: meanwhile another may have begun to serve. */
+  const madeBy = new WeakMap<Float32Array, string>()
+  const serving = (): Model => ({ fingerprint: encoders.serving.fingerprint, dimensions: encoders.serving.model.dimensions })
+
+  async function write<Result>(work: string, task: object): Promise<Result> {
+    while (pause) await pause
+    return writer<Result>(work, { ...task, model: encoders.serving.fingerprint })
   }
 
   let tending = Promise.resolve()
   const toTend = new Set<string>()
   /** Brings the vector index of a collection up to date, a little at a time between the searches, one collection after the other. */
-  function tend(dir: string) {
-    if (toTend.has(dir)) return
-    toTend.add(dir)
+  function tend(dir: string, model: Model) {
+    const one = `${model.fingerprint} ${dir}`
+    if (toTend.has(one)) return
+    toTend.add(one)
     const steps = async () => {
-      while (await searcher<boolean>('step', { dir })) {}
+      while (await searcher<boolean>('step', { dir, model })) {}
     }
     // What fails here is only a cache: searches scan what it lacks, and the next one tries again.
     tending = tending.then(steps).catch(() => undefined)
-    tending.finally(() => toTend.delete(dir))
+    tending.finally(() => toTend.delete(one))
+  }
+
+  async function embedWith(encoder: Encoder, texts: string[]): Promise<Float32Array> {
+    const vectors = await encoder.embedPassages(texts)
+    madeBy.set(vectors, encoder.fingerprint)
+    return vectors
+  }
+
+  async function fitting(encoder: Encoder, texts: string[]): Promise<Float32Array> {
+    const longest = Math.max(...(await encoder.documents<number[]>('count', texts)))
+    if (longest > encoder.model.window)
+      throw failure(
+        'invalid_request',
+        `A passage has ${longest} tokens; ${encoder.model.name} reads at most ${encoder.model.window}`,
+      )
+    return encoder.embedPassages(texts)
+  }
+
+  /**
+   * Gives some passages (those of a version, or any that are visible) the vectors they lack of the models in memory;
+   * gives the last one's id, or nothing when none lacks any.
+   * Throws `invalid_request` when one is longer than a model reads: nothing is cut.
+   */
+  async function cover(dir: string, part: Part = {}): Promise<number | undefined> {
+    const models = [encoders.serving, encoders.beside].flatMap(one => one?.fingerprint ?? [])
+    const found = await write<Lacking | undefined>('lacking', { dir, models, ...part, limit: COVERED })
+    const encoder = found && encoders.made(found.model)
+    if (!encoder) return undefined
+    const texts = found.passages.map(({ content }) => content)
+    const vectors = await fitting(encoder, texts).catch(error => {
+      if (encoders.made(found.model)) throw error
+    })
+    // It was let go of meanwhile: what is lacking is another question now.
+    if (!vectors) return cover(dir, part)
+    const ids = found.passages.map(({ id }) => id)
+    await write<void>('fill', { dir, by: found.model, ids, vectors })
+    return ids.at(-1)
   }
 
   return {
-    model,
-    ready: () => isReady && !isClosed,
+    get model() {
+      return encoders.serving.model
+    },
+    encoders,
+    ready: () => !isClosed,
     close,
 
     /** Passages of a text, each within the model's window. */
-    chunk: (text: string, sections: Section[]) => documents<Chunk[]>('cut', { text, sections }),
+    chunk: (text: string, sections: Section[]) => encoders.serving.documents<Chunk[]>('cut', { text, sections }),
     /** Tokens of each text as the model counts them. */
-    count: (texts: string[]) => documents<number[]>('count', texts),
+    count: (texts: string[]) => encoders.serving.documents<number[]>('count', texts),
     /** Row-major, one unit vector per text. */
-    embedPassages: (texts: string[]) => documents<Float32Array>('embed', texts),
-    embedQuery: (question: string) => questions<QueryVector>('embedQuery', question),
+    embedPassages: (texts: string[]) => embedWith(encoders.serving, texts),
+    /** A question's vector, of the model that serves or of the one named. */
+    embedQuery: (question: string, model?: string): Promise<QueryVector> =>
+      ((model && encoders.named(model)) || encoders.serving).embedQuery(question),
+    cover,
 
     /** Changes of a collection's file, one after the other; see store/collection.ts. */
     write: {
-      appended: (dir: string, document: string, version: string) => writer<number>('appended', { dir, document, version }),
+      appended: (dir: string, document: string, version: string) => write<number>('appended', { dir, document, version }),
       append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) =>
-        writer<void>('append', { dir, document, version, passages, vectors }),
-      publish: (dir: string, document: string, version: string) => writer<void>('publish', { dir, document, version }),
-      remove: (dir: string, document: string) => writer<{ passages: number }>('remove', { dir, document }),
-      sweep: (dir: string, keep: { document_id: string; version: string }[]) => writer<number>('sweep', { dir, keep }),
+        write<void>('append', { dir, document, version, passages, vectors, by: madeBy.get(vectors) ?? serving().fingerprint }),
+      /** Shows a version, with the vectors of every model in memory. */
+      async publish(dir: string, document: string, version: string) {
+        while ((await cover(dir, { document, version })) !== undefined) {}
+        await write<void>('publish', { dir, document, version })
+      },
+      remove: (dir: string, document: string) => write<{ passages: number }>('remove', { dir, document }),
+      sweep: (dir: string, keep: { document_id: string; version: string }[]) => write<number>('sweep', { dir, keep }),
+      /** Only the model that serves is left in it. */
+      settle: (dir: string) => write<void>('settle', { dir }),
       /** Lets go of a collection's file, so that its folder can be removed. */
       async close(dir: string) {
-        await Promise.all([writer<void>('close', { dir }), searcher<void>('close', { dir })])
+        await Promise.all([write<void>('close', { dir }), searcher<void>('close', { dir })])
       },
     },
 
+    /** Nothing is changed in any collection's file while `work` runs, which may copy databases. */
+    async still<Result>(work: (copy: (from: string, to: string) => Promise<void>) => Promise<Result>): Promise<Result> {
+      while (pause) await pause
+      let go = () => {}
+      pause = new Promise(resolve => {
+        go = resolve
+      })
+      try {
+        return await work((from, to) => writer<void>('copy', { from, to }))
+      } finally {
+        pause = undefined
+        go()
+      }
+    },
+
+    /** What a collection's index is like. */
+    index: (dir: string) => searcher<IndexState>('state', { dir }),
+
     /** The best of one collection; see search.ts. */
-    async find(request: FindRequest): Promise<Found[]> {
-      const { hits, behind } = await searcher<{ hits: Found[]; behind: boolean }>('find', request)
-      if (behind) tend(request.dir)
+    async find({ model = serving(), ...request }: Omit<FindRequest, 'model'> & { model?: Model }): Promise<Found[]> {
+      const { hits, behind } = await searcher<{ hits: Found[]; behind: boolean }>('find', { ...request, model })
+      if (behind) tend(request.dir, model)
       return hits
     },
   }

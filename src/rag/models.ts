@@ -18,7 +18,7 @@ export interface ModelDescription {
 }
 
 /** Sources: the models' cards on the hub; hashes of the int8 weights, computed from the files. */
-const models: ModelDescription[] = [
+export const models: readonly ModelDescription[] = [
   {
     name: 'Xenova/all-MiniLM-L6-v2',
     dimensions: 384,
@@ -40,10 +40,10 @@ const models: ModelDescription[] = [
 ]
 
 /** The model with this name. Throws a sentence that lists those there are. */
-export function describeModel(name: string): ModelDescription {
-  const found = models.find(model => model.name === name)
+export function describeModel(name: string, known = models): ModelDescription {
+  const found = known.find(model => model.name === name)
   if (!found)
-    throw new Error(`RAG_EMBEDDING_MODEL ${name} is not known; choose one of ${models.map(model => model.name).join(', ')}`)
+    throw new Error(`RAG_EMBEDDING_MODEL ${name} is not known; choose one of ${known.map(model => model.name).join(', ')}`)
   return found
 }
 

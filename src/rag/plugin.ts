@@ -14,9 +14,12 @@ import { openExclusive } from './exclusive.ts'
 import { extract, extractLimits } from './extract/run.ts'
 import { openFinding } from './finding.ts'
 import { openIdempotency } from './idempotency.ts'
+import { openIndexes } from './indexes.ts'
 import { openIngest } from './ingest.ts'
 import { openLanes } from './lanes.ts'
 import { openQueue } from './queue.ts'
+import { openReindex } from './reindex.ts'
+import { adminRoutes } from './routes/admin.ts'
 import { byteRoutes } from './routes/bytes.ts'
 import { collectionRoutes } from './routes/collections.ts'
 import { documentRoutes } from './routes/documents.ts'
@@ -28,6 +31,7 @@ import { olderRoutes } from './routes/older.ts'
 import { searchRoutes } from './routes/search.ts'
 import { statusRoutes } from './routes/status.ts'
 import { search } from './search.ts'
+import { openSnapshots } from './snapshots.ts'
 import { openCatalogue } from './store/catalogue.ts'
 import { lockFolder } from './store/lock.ts'
 import { openOriginals } from './store/originals.ts'
@@ -52,6 +56,7 @@ const everything = [
   ingestRoutes,
   embeddingRoutes,
   evaluationRoutes,
+  adminRoutes,
   statusRoutes,
 ]
 
@@ -94,9 +99,14 @@ async function openHouse(app: App, config: RagConfig) {
   const catalogue = openCatalogue(dataDir)
   app.addHook('onClose', async () => catalogue.close())
   const originals = await openOriginals(dataDir, config.RAG_FREE_BYTES_MIN)
+  // Once the model was changed, the catalogue says which one serves.
+  const { model = config.RAG_EMBEDDING_MODEL, beside, stage } = catalogue.serving.row() ?? {}
+  if (model !== config.RAG_EMBEDDING_MODEL)
+    log.warn({ model }, 'POST /admin/reindex made another model serve than the configured one')
   const lanes = await openLanes({
     modelsDir: config.RAG_MODELS_DIR,
-    model: config.RAG_EMBEDDING_MODEL,
+    model,
+    beside: stage === 'finishing' ? undefined : (beside ?? undefined),
     embedThreads: config.RAG_EMBED_THREADS,
     chunkTokens: config.RAG_CHUNK_SIZE,
     chunkOverlap: config.RAG_CHUNK_OVERLAP,
@@ -140,13 +150,27 @@ async function openHouse(app: App, config: RagConfig) {
   const evaluations = openEvaluations({ catalogue, collections, passages: finding.passages, log })
   app.addHook('onClose', async () => evaluations.close())
 
+  const reindex = openReindex({
+    catalogue,
+    lanes,
+    configured: model,
+    directory: originals.directory,
+    passages: finding.passages,
+    serves: name => app.tells('embedding_model', name),
+    log,
+  })
+  app.addHook('onClose', async () => reindex.close())
+  const snapshots = openSnapshots({ originals, still: lanes.still, dataDir, log })
+  app.addHook('onClose', async () => snapshots.close())
+
   app.needs('store', () => catalogue.alive())
   app.needs('model', () => lanes.ready())
-  app.tells('embedding_model', config.RAG_EMBEDDING_MODEL)
+  app.tells('embedding_model', model)
   app.addHook('onReady', async () => {
     void erasures.resume()
     queue.resume()
     evaluations.resume()
+    reindex.resume()
     stream.follow(erasures.user)
   })
 
@@ -158,7 +182,10 @@ async function openHouse(app: App, config: RagConfig) {
     erasures,
     finding,
     evaluations,
-    embeddings: openEmbeddings({ model: lanes.model, count: lanes.count, embed: lanes.embedPassages, embedding }),
+    reindex,
+    snapshots,
+    indexes: openIndexes({ catalogue, index: lanes.index, directory: originals.directory }),
+    embeddings: openEmbeddings({ model: () => lanes.model, count: lanes.count, embed: lanes.embedPassages, embedding }),
     uploads: openUploads({
       catalogue,
       collections,

@@ -1,7 +1,7 @@
 // The bodies of questions: search, the older routes, embeddings, evaluations.
 import Type from 'typebox'
 import { COLLECTIONS_MAX, Id, Passage, SearchMode, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
-import { Count, closed, Nullable, Scalar, Time } from './schemas.ts'
+import { Count, closed, Estimate, Nullable, Scalar, Time } from './schemas.ts'
 
 const FieldName = Type.String({ minLength: 1, maxLength: 100 })
 const Bound = Type.Union([Type.String({ maxLength: 2000 }), Type.Number()])
@@ -107,10 +107,6 @@ export const EvaluationRequest = Type.Object(
     collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: COLLECTIONS_MAX })),
   },
   { ...closed, title: 'EvaluationRequest' },
-)
-const Estimate = Type.Object(
-  { mean: Type.Number(), low: Type.Number(), high: Type.Number() },
-  { description: 'A mean over the queries with its 95 % confidence interval' },
 )
 const estimates = { ndcg_at_10: Estimate, recall_at_10: Estimate, reciprocal_rank: Estimate }
 const Marks = Type.Object({

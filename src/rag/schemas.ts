@@ -15,6 +15,10 @@ export const Time = Type.String({ format: 'date-time' })
 export const Nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 const State = Type.Enum([...documentStates])
 export const Count = Type.Integer({ minimum: 0 })
+export const Estimate = Type.Object(
+  { mean: Type.Number(), low: Type.Number(), high: Type.Number() },
+  { description: 'A mean over the queries with its 95 % confidence interval' },
+)
 const JobFailure = Type.Object({ code: Type.Enum(Object.keys(failures)), message: Type.String() })
 
 export const ById = Type.Object({ id: Id }, closed)

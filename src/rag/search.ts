@@ -22,6 +22,8 @@ export interface SearchOrder {
   documents?: string[]
   /** The best passage of each document. */
   group_by?: 'document'
+  /** Name of the model to compare with; the one that serves otherwise. */
+  model?: string
   signal?: AbortSignal
 }
 export interface Hit {
@@ -41,12 +43,21 @@ export interface Hit {
 
 /** The best passages of these collections, best first; never padded with guesses. Near-duplicates are one hit. Throws `cancelled`. */
 export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: SearchOrder): Promise<Hit[]> {
-  const { query, mode, top_k, collections, documents, group_by, min_score = 0, signal } = order
+  const { query, mode, top_k, collections, documents, group_by, min_score = 0, model, signal } = order
   if (documents?.length === 0 || collections.length === 0) return []
-  const asked = mode === 'lexical' ? undefined : await lanes.embedQuery(query)
+  const asked = mode === 'lexical' ? undefined : await lanes.embedQuery(query, model)
   if (signal?.aborted) throw failure('cancelled')
   const weight = weightOf(mode, asked)
-  const wanted = { question: query, vector: asked?.vector, weight, limit: top_k, min_score, documents, group_by }
+  const wanted = {
+    question: query,
+    vector: asked?.vector,
+    model: asked?.model,
+    weight,
+    limit: top_k,
+    min_score,
+    documents,
+    group_by,
+  }
   const found = await Promise.all(
     collections.map(async ({ id, dir }) => (await lanes.find({ dir, ...wanted })).map(hit => ({ collection_id: id, ...hit }))),
   )

@@ -28,6 +28,9 @@ const may = (status: number): [number, number, number, number, number, number] =
 /** For the owner and her key; to everyone else it is not there, the admin included. */
 const own = (status: number): [number, number, number, number, number, number] => [401, 403, status, 404, status, 404]
 
+/** For whoever runs the system. */
+const administer = (status: number): [number, number, number, number, number, number] => [401, 403, 403, 403, 403, status]
+
 const table: Table = {
   ...common,
   'GET /status': { statuses: may(200) },
@@ -59,6 +62,9 @@ const table: Table = {
     statuses: own(200),
     send: async () => ({ path: `/evaluations/${(await ask('POST', '/evaluations', evaluation)).body.id}` }),
   },
+  'POST /admin/reindex': { statuses: administer(409), send: () => ({ body: { action: 'rollback' } }) },
+  'POST /admin/snapshot': { statuses: administer(202) },
+  'GET /admin/index': { statuses: administer(200) },
   'POST /collections': { statuses: may(201), send: () => ({ body: { name: `mine${++made}` } }) },
   'GET /collections': { statuses: may(200) },
   'GET /collections/:id': { statuses: own(200), send: async () => ({ path: `/collections/${await collection()}` }) },

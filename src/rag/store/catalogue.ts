@@ -9,6 +9,7 @@ import { erasureTable } from './tables/erasures.ts'
 import { evaluationTable } from './tables/evaluations.ts'
 import { idempotencyTable } from './tables/idempotency.ts'
 import { jobTable } from './tables/jobs.ts'
+import { servingTable } from './tables/serving.ts'
 import { versionTable } from './tables/versions.ts'
 
 export type Catalogue = ReturnType<typeof openCatalogue>
@@ -24,6 +25,7 @@ export function openCatalogue(dataDir: string) {
     idempotency: idempotencyTable(database),
     erasures: erasureTable(database),
     evaluations: evaluationTable(database),
+    serving: servingTable(database),
     /** Does `work` whole or not at all, durably. */
     transaction: database.transaction,
     /** Can it be read? */

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type { Chunk } from '../chunk.ts'
 import { indexTerms } from '../lexical.ts'
 import { requireSameModel } from '../models.ts'
+import { BESIDE, besideOf } from './beside.ts'
 import { type Database, openDatabase, openReadOnly } from './database.ts'
 import { removeGraph } from './graph-file.ts'
-import { passagesOf } from './passages.ts'
+import { type Passages, passagesOf } from './passages.ts'
 
 const FILE = 'passages.sqlite'
 /** Removals remembered, so that a vector index that is a little behind can follow; one further behind is made anew. */
@@ -36,7 +37,9 @@ CREATE TABLE state (
 INSERT INTO state VALUES (1, 0, 0, 0, NULL);
 CREATE VIRTUAL TABLE words USING fts5 (terms, content='', tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co M*' tokenchars '.,''’'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, 'row')`
-const schemas = [SCHEMA]
+const schemas = [SCHEMA, BESIDE]
+/** Stands for a vector of the collection's own model until it is made. */
+const NONE = new Uint8Array()
 
 interface Row {
   id: number
@@ -46,33 +49,63 @@ interface Row {
 
 export type CollectionFile = ReturnType<typeof openCollection>
 
-/** Opens the collection in `dir` for writing; its vectors are all from `model` (a fingerprint). Throws `conflict` when they are from another. */
+/**
+ * Opens the collection in `dir` for writing; a new one is of `model` (a fingerprint). Throws `conflict` when what is there has vectors of
+ * other models only.
+ */
 export function openCollection(dir: string, model: string, removalsMax = REMOVALS_MAX) {
   const database = openDatabase(join(dir, FILE), schemas)
   database.run('UPDATE state SET model = :model WHERE model IS NULL', { model })
-  requireModel(database, model)
-  return { ...writing(database, dir, removalsMax), ...passagesOf(database), close: database.close }
+  requireModel(database, model, model)
+  return {
+    ...writing(database, dir, model, removalsMax),
+    ...besideOf(database),
+    ...passagesOf(database),
+    close: database.close,
+  }
 }
 
-/** Opens the collection in `dir` for searching; nothing when nothing was ever written to it. Throws like `openCollection`. */
-export function openPassages(dir: string, model: string) {
-  const database = openReadOnly(join(dir, FILE), schemas.length)
+/** Opens the collection in `dir` for searching; nothing when nothing was ever written to it. */
+export function openPassages(dir: string) {
+  const database = openReadOnly(join(dir, FILE), schemas)
   if (!database) return undefined
-  requireModel(database, model)
-  return { ...passagesOf(database), close: database.close }
+  const own = passagesOf(database)
+  const beside = passagesOf(database, 'beside')
+  return {
+    ...own,
+    /** The passages with their vectors of `model`. Throws `conflict` when they have none. */
+    of(model: string): Passages {
+      const { model: stored, beside: other } = modelsOf(database)
+      if (other === model) return beside
+      requireSameModel(stored ?? model, model)
+      return own
+    },
+    models: () => modelsOf(database),
+    close: database.close,
+  }
 }
 
-function requireModel(database: Database, model: string) {
-  const stored = database.one<{ model: string | null }>('SELECT model FROM state')?.model ?? model
+interface Models {
+  model: string | null
+  beside: string | null
+}
+
+function modelsOf(database: Database): Models {
+  return database.one<Models>('SELECT model, beside FROM state') ?? { model: null, beside: null }
+}
+
+function requireModel(database: Database, model: string, wanted: string) {
+  const { model: stored, beside } = modelsOf(database)
+  if (beside === wanted) return
   try {
-    requireSameModel(stored, model)
+    requireSameModel(stored ?? model, wanted)
   } catch (error) {
     database.close()
     throw error
   }
 }
 
-function writing(database: Database, dir: string, removalsMax: number) {
+function writing(database: Database, dir: string, model: string, removalsMax: number) {
   const { one, all, run, transaction } = database
 
   const appended = (document: string, version: string): number =>
@@ -131,11 +164,17 @@ function writing(database: Database, dir: string, removalsMax: number) {
     /** Passages of this version that are here already, so that an interrupted job goes on after them. */
     appended,
 
-    /** Adds passages after those already there. `vectors` is row-major, one row of float32 per passage. Nothing is visible yet. */
-    append(document: string, version: string, passages: Chunk[], vectors: Float32Array) {
+    /**
+     * Adds passages after those already there. `vectors` is row-major, one row of float32 per passage, made by `by`, one of the models the
+     * collection has vectors of. Nothing is visible yet.
+     */
+    append(document: string, version: string, passages: Chunk[], vectors: Float32Array, by = model) {
       const dimensions = vectors.length / passages.length
       transaction(() => {
         const first = appended(document, version)
+        const { model: stored, beside } = modelsOf(database)
+        const isBeside = beside === by
+        if (!isBeside) requireSameModel(stored ?? by, by)
         for (const [i, { start_byte, end_byte, content, page = null, heading = null }] of passages.entries()) {
           const row = vectors.subarray(i * dimensions, (i + 1) * dimensions)
           const vector = new Uint8Array(row.buffer, row.byteOffset, row.byteLength)
@@ -143,8 +182,12 @@ function writing(database: Database, dir: string, removalsMax: number) {
           run(
             `INSERT INTO passages (document, version, ordinal, start_byte, end_byte, content, page, heading, terms, vector)
              VALUES (:document, :version, :ordinal, :start_byte, :end_byte, :content, :page, :heading, :terms, :vector)`,
-            { document, version, ordinal: first + i, start_byte, end_byte, content, page, heading, terms, vector },
+            {
+              ...{ document, version, ordinal: first + i, start_byte, end_byte, content, page, heading, terms },
+              vector: isBeside ? NONE : vector,
+            },
           )
+          if (isBeside) run('INSERT INTO beside VALUES (last_insert_rowid(), 0, :vector)', { vector })
         }
       })
     },
@@ -165,6 +208,7 @@ function writing(database: Database, dir: string, removalsMax: number) {
         for (const { id, terms } of fresh) {
           run('INSERT INTO words (rowid, terms) VALUES (:id, :terms)', { id, terms })
           run('UPDATE passages SET published = :position WHERE id = :id', { id, position })
+          run('UPDATE beside SET published = :position WHERE passage = :id', { id, position })
         }
         return { grown: fresh.length - gone, changed: gone + fresh.length > 0 }
       })

@@ -1,6 +1,6 @@
 // A typed door onto one SQLite file: prepared statements kept by their text, rows as the caller describes them, and a full disk
 // said as the failure it is. Everything is synchronous, so transactions stay tiny.
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { failure } from '../../platform/errors.ts'
 
@@ -33,14 +33,30 @@ export function openDatabase(file: string, schemas: readonly string[]): Database
   return doorTo(handle)
 }
 
-/** Opens `file` for reading alone, which waits for no writer; nothing when it is not there or not of schema `version` yet. */
-export function openReadOnly(file: string, version: number): Database | undefined {
+/** Opens `file` for reading alone, which waits for no writer; nothing when it is not there or just being made. An older one is brought up. */
+export function openReadOnly(file: string, schemas: readonly string[]): Database | undefined {
   if (!existsSync(file)) return undefined
   const handle = new DatabaseSync(file, { readOnly: true })
   handle.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`)
-  if (versionOf(handle) === version) return doorTo(handle)
+  const version = versionOf(handle)
+  if (version === schemas.length) return doorTo(handle)
   handle.close()
-  return undefined
+  if (version === 0) return undefined
+  openDatabase(file, schemas).close()
+  return openReadOnly(file, schemas)
+}
+
+/** Writes what `file` holds now to a new file, which is on disk when this returns. A long block: for a worker thread. */
+export function copyDatabase(file: string, to: string) {
+  const handle = new DatabaseSync(file, { readOnly: true })
+  try {
+    roomy(() => handle.prepare('VACUUM INTO ?').run(to))
+  } finally {
+    handle.close()
+  }
+  const copied = openSync(to, 'r')
+  fsyncSync(copied)
+  closeSync(copied)
 }
 
 function doorTo(handle: DatabaseSync): Database {
@@ -81,7 +97,10 @@ function upgrade(handle: DatabaseSync, file: string, schemas: readonly string[])
   }
   for (const [version, schema] of schemas.entries()) {
     if (version < written) continue
-    handle.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${version + 1}; COMMIT`)
+    handle.exec('BEGIN IMMEDIATE')
+    // Another thread may have brought it up meanwhile.
+    if (versionOf(handle) === version) handle.exec(`${schema}; PRAGMA user_version = ${version + 1}`)
+    handle.exec('COMMIT')
   }
 }
 

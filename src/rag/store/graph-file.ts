@@ -1,7 +1,7 @@
 // The file of a collection's vector graph: a cache, written beside what it was made of and its checksum. It is believed only when all of
 // that fits; what is not believed is removed, since it may hold vectors of what was erased.
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 interface Making {
@@ -14,6 +14,9 @@ interface Header extends Making {
   position: number
   sha256: string
 }
+
+/** Folder within a collection's for the graph of its second model. */
+export const BESIDE = 'beside'
 
 const body = (dir: string) => join(dir, 'vectors.hnsw')
 const header = (dir: string) => join(dir, 'vectors.json')
@@ -34,6 +37,7 @@ export function readGraph<Graph>(dir: string, making: Making, load: (path: strin
 
 /** Replaces the graph in `dir` by what `save` writes. Killed anywhere, it leaves the old graph, none, or the new one. */
 export function writeGraph(dir: string, making: Making, position: number, save: (path: string) => void) {
+  mkdirSync(dir, { recursive: true })
   rmSync(header(dir), { force: true })
   save(unfinished(body(dir)))
   finish(body(dir))
@@ -42,8 +46,9 @@ export function writeGraph(dir: string, making: Making, position: number, save: 
   finish(header(dir))
 }
 
-/** Removes the graph in `dir`, half-written ones too. */
+/** Removes the graphs in `dir`, that of a second model and half-written ones too. */
 export function removeGraph(dir: string) {
+  rmSync(join(dir, BESIDE), { recursive: true, force: true })
   for (const path of [header(dir), body(dir)]) {
     rmSync(path, { force: true })
     rmSync(unfinished(path), { force: true })

@@ -28,7 +28,15 @@ export interface State {
 
 export type Passages = ReturnType<typeof passagesOf>
 
-export function passagesOf({ one, all, run }: Database) {
+/** Vectors that are there, by the model they are from: the collection's own, or the one beside it. */
+const vectorsIn = {
+  own: '(SELECT id, published, vector, document FROM passages WHERE length(vector) > 0)',
+  beside:
+    '(SELECT passage AS id, beside.published, beside.vector, document FROM beside JOIN passages ON passages.id = beside.passage)',
+}
+
+export function passagesOf({ one, all, run }: Database, from: keyof typeof vectorsIn = 'own') {
+  const vectors = vectorsIn[from]
   let isSnapshot = false
   return {
     /** What `work` reads, it reads as of one moment, whatever is published meanwhile. One inside another is the same moment. */
@@ -77,14 +85,14 @@ export function passagesOf({ one, all, run }: Database) {
 
     vectors: (ids: number[]): StoredVector[] =>
       all(
-        `SELECT id, published, vector FROM passages
+        `SELECT id, published, vector FROM ${vectors}
          WHERE published > 0 AND id IN (SELECT value FROM json_each(:ids))`,
         { ids: JSON.stringify(ids) },
       ),
 
     vectorsOf: (documents: string[]): StoredVector[] =>
       all(
-        `SELECT id, published, vector FROM passages
+        `SELECT id, published, vector FROM ${vectors}
          WHERE published > 0 AND document IN (SELECT value FROM json_each(:documents))`,
         { documents: JSON.stringify(documents) },
       ),
@@ -92,7 +100,7 @@ export function passagesOf({ one, all, run }: Database) {
     /** The next visible vectors in the order they were published, after the one published at `published` with this id. */
     vectorsAfter: (published: number, id: number, limit: number): StoredVector[] =>
       all(
-        `SELECT id, published, vector FROM passages
+        `SELECT id, published, vector FROM ${vectors}
          WHERE published >= max(1, :published) AND (published > :published OR id > :id) ORDER BY published, id LIMIT :limit`,
         { published, id, limit },
       ),

@@ -124,4 +124,18 @@ CREATE INDEX evaluations_waiting ON evaluations (id) WHERE state = 'queued';
 ALTER TABLE collections ADD COLUMN rebuild INTEGER NOT NULL DEFAULT 0;
 `
 
-export const schemas: readonly string[] = [first, second]
+// Which model serves and which is beside it, once a change of model was ever asked for. stage: see reindex.ts.
+const third = `
+CREATE TABLE serving (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  model TEXT NOT NULL,
+  beside TEXT,
+  stage TEXT NOT NULL CHECK (stage IN ('embedding', 'evaluating', 'kept', 'finishing', 'settled')),
+  ndcg_loss_max REAL NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  outcome TEXT
+) STRICT;
+`
+
+export const schemas: readonly string[] = [first, second, third]

@@ -7,9 +7,12 @@ interface Held {
   close(): void
 }
 
-/** `open` gives what is kept for a folder, or nothing; `bytesOf` what that takes in memory, of which there shall be `bytesMax` at most. */
-export function openFiles<Kept extends Held | undefined>(
-  open: (dir: string) => Kept,
+/**
+ * `open` gives what is kept for a folder, or nothing; `how` is what it is told besides. `bytesOf` is what that takes in memory, of which
+ * there shall be `bytesMax` at most.
+ */
+export function openFiles<Kept extends Held | undefined, How = undefined>(
+  open: (dir: string, how: How) => Kept,
   bytesOf: (kept: NonNullable<Kept>) => number = () => 0,
   bytesMax = Number.POSITIVE_INFINITY,
 ) {
@@ -32,11 +35,13 @@ export function openFiles<Kept extends Held | undefined>(
 
   return {
     close,
-    of(dir: string): Kept {
+    /** What is open for a folder just now, without using it. */
+    peek: (dir: string) => kept.get(dir),
+    of(dir: string, how: How): Kept {
       const known = kept.get(dir)
       kept.delete(dir)
       makeRoom()
-      const found = known ?? open(dir)
+      const found = known ?? open(dir, how)
       if (found) kept.set(dir, found)
       return found
     },

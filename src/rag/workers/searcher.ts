@@ -1,43 +1,64 @@
 // The thread that searches: one collection at a time, as of one moment, both legs fused, with its vectors in memory. Only what is asked
 // for leaves it, so that the event loop has little to carry.
+import { join } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import { distinct, fuse, type Legs } from '../fusion.ts'
 import { lexicalLeg } from '../lexical.ts'
 import { openRows, type Scored } from '../rows.ts'
 import type { Hit } from '../search.ts'
 import { openPassages } from '../store/collection.ts'
-import type { StoredPassage, StoredVector } from '../store/passages.ts'
-import { openVectors } from '../vectors.ts'
+import { BESIDE } from '../store/graph-file.ts'
+import type { Passages, StoredPassage, StoredVector } from '../store/passages.ts'
+import { openVectors, type Vectors } from '../vectors.ts'
 import { openFiles } from './open-files.ts'
 import { told } from './told.ts'
 
 /** Memory the vectors of all collections may take: some 600,000 of 384 numbers. A single larger collection is still searched. */
 const VECTOR_BYTES_MAX = 2 ** 30
 
-interface Setting {
-  fingerprint: string
-  dimensions: number
-  exactMax?: number
-}
-const { fingerprint: model, dimensions, exactMax } = workerData as Setting
-const files = openFiles(open, ({ vectors }) => vectors.size().bytes, VECTOR_BYTES_MAX)
+const { exactMax } = workerData as { exactMax?: number }
+const files = openFiles(open, ({ bytes }) => bytes(), VECTOR_BYTES_MAX)
 
-type Held = NonNullable<ReturnType<typeof open>>
-
+/** A collection's file, and its vectors of each model it was asked with. */
 function open(dir: string) {
-  const file = openPassages(dir, model)
-  return file && { file, vectors: openVectors(file, { dir, model, dimensions, exactMax }), close: file.close }
+  const file = openPassages(dir)
+  if (!file) return undefined
+  const indexes = new Map<string, { passages: Passages; vectors: Vectors }>()
+  const all = () => [...indexes.values()].map(({ vectors }) => vectors.size())
+  return {
+    file,
+    vectors({ fingerprint: model, dimensions }: Model) {
+      const passages = file.of(model)
+      const known = indexes.get(model)
+      if (known?.passages === passages) return known
+      // The graphs of two models lie apart.
+      const home = file.models().beside === model ? join(dir, BESIDE) : dir
+      const vectors = openVectors(passages, { dir: home, model, dimensions, exactMax })
+      const index = { passages, vectors }
+      indexes.set(model, index)
+      return index
+    },
+    sizes: () => Object.fromEntries([...indexes].map(([model, { vectors }]) => [model, vectors.size()])),
+    bytes: () => all().reduce((sum, { bytes }) => sum + bytes, 0),
+    close: file.close,
+  }
 }
 
 /** Candidates of each leg; more are taken when more are asked for, or when too many of them turn out to be the same. */
 const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
 
+/** Whose vectors are compared. */
+export interface Model {
+  fingerprint: string
+  dimensions: number
+}
 export interface FindRequest {
   dir: string
   question: string
-  /** Unit length; needed where it weighs anything. */
+  /** Unit length, made by `model`; needed where it weighs anything. */
   vector?: Float32Array
+  model: Model
   /** Of the vector leg, 0 to 1; a leg without weight is not run. */
   weight: number
   limit: number
@@ -50,34 +71,42 @@ export type Found = Omit<Hit, 'collection_id'>
 
 /** The best of one collection, and whether its vector index has work to do. */
 export const find = told((request: FindRequest): { hits: Found[]; behind: boolean } => {
-  const held = files.of(request.dir)
+  const held = files.of(request.dir, undefined)
   if (!held) return { hits: [], behind: false }
-  const hits = held.file.snapshot(() => best(held, request, Math.max(CANDIDATES, 2 * request.limit)))
-  return { hits, behind: held.vectors.behind() }
+  // Words need no model: they are searched whatever the vectors are from.
+  const { passages, vectors } = request.vector ? held.vectors(request.model) : { passages: held.file, vectors: undefined }
+  const hits = passages.snapshot(() => best({ passages, vectors }, request, Math.max(CANDIDATES, 2 * request.limit)))
+  return { hits, behind: vectors?.behind() ?? false }
 })
 
-function best(held: Held, request: FindRequest, candidates: number): Found[] {
+interface Asked {
+  passages: Passages
+  vectors?: Vectors
+}
+
+function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
   const { weight, limit, min_score, group_by } = request
-  const legs = legsOf(held, request, candidates)
+  const legs = legsOf(asked, request, candidates)
   const fused = fuse(legs, weight)
   const good = fused.filter(({ score }) => score >= min_score)
-  const stored = new Map(held.file.passages(good.map(({ id }) => id)).map(passage => [passage.id, passage]))
+  const stored = new Map(asked.passages.passages(good.map(({ id }) => id)).map(passage => [passage.id, passage]))
   const found = good.flatMap(({ id, score, legs }) => {
     const passage = stored.get(id)
     return passage ? [foundOf(passage, score, legs)] : []
   })
   const hits = distinct(found, group_by).slice(0, limit)
   const isMore = good.length === fused.length && Math.max(legs.lexical.length, legs.vector.length) >= candidates
-  return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(held, request, 4 * candidates) : hits
+  return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(asked, request, 4 * candidates) : hits
 }
 
-function legsOf({ file, vectors }: Held, { question, vector, weight, documents }: FindRequest, limit: number): Legs {
-  const lexical = weight < 1 ? lexicalLeg(file, question, limit, documents) : []
-  if (!vector || weight === 0) return { lexical, vector: [], cosines: [] }
-  const near = documents ? nearest(vector, file.vectorsOf(documents), limit) : vectors.search(vector, limit)
+function legsOf({ passages, vectors }: Asked, { question, vector, weight, documents, model }: FindRequest, limit: number): Legs {
+  const lexical = weight < 1 ? lexicalLeg(passages, question, limit, documents) : []
+  if (!vector || !vectors || weight === 0) return { lexical, vector: [], cosines: [] }
+  const nearest = (stored: StoredVector[], most: number) => scan(model.dimensions, vector, stored, most)
+  const near = documents ? nearest(passages.vectorsOf(documents), limit) : vectors.search(vector, limit)
   const known = new Set(near.map(({ id }) => id))
   const rest = lexical.map(({ id }) => id).filter(id => !known.has(id))
-  return { lexical, vector: near, cosines: nearest(vector, file.vectors(rest), rest.length) }
+  return { lexical, vector: near, cosines: nearest(passages.vectors(rest), rest.length) }
 }
 
 function foundOf(passage: StoredPassage, score: number, legs: Hit['legs']): Found {
@@ -87,13 +116,36 @@ function foundOf(passage: StoredPassage, score: number, legs: Hit['legs']): Foun
   return { document_id, version, chunk_id, content, start_byte, end_byte, ...place, score, legs }
 }
 
-function nearest(query: Float32Array, stored: StoredVector[], limit: number): Scored[] {
+function scan(dimensions: number, query: Float32Array, stored: StoredVector[], limit: number): Scored[] {
   const rows = openRows(dimensions)
   for (const vector of stored) rows.set(vector)
   return rows.nearest(query, limit)
 }
 
 /** Does a little of what the vector index still has to do; true while there is more. */
-export const step = told(({ dir }: { dir: string }) => files.of(dir)?.vectors.step() ?? false)
+export const step = told(
+  ({ dir, model }: { dir: string; model: Model }) => files.of(dir, undefined)?.vectors(model).vectors.step() ?? false,
+)
+
+export interface IndexState {
+  passages: number
+  /** How often what is visible has changed. */
+  position: number
+  /** Fingerprints of the models it has vectors of, its own first. */
+  models: string[]
+  /** By model, what is in memory just now. */
+  memory: Record<string, { graph: number; rows: number; bytes: number }>
+}
+
+/** What a collection's index is like; nothing is brought into memory for it. */
+export const state = told(({ dir }: { dir: string }): IndexState => {
+  const held = files.peek(dir)
+  const file = held?.file ?? openPassages(dir)
+  if (!file) return { passages: 0, position: 0, models: [], memory: {} }
+  const { published, position } = file.state()
+  const { model, beside } = file.models()
+  if (!held) file.close()
+  return { passages: published, position, models: [model, beside].filter(one => one !== null), memory: held?.sizes() ?? {} }
+})
 
 export const close = told(({ dir }: { dir: string }) => files.close(dir))

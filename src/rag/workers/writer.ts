@@ -1,22 +1,30 @@
 // The thread that writes collection files: one, so that two changes of a file never meet.
-import { workerData } from 'node:worker_threads'
 import type { Chunk } from '../chunk.ts'
 import { openCollection } from '../store/collection.ts'
+import { copyDatabase } from '../store/database.ts'
 import { openFiles } from './open-files.ts'
 import { told } from './told.ts'
 
-const { fingerprint } = workerData as { fingerprint: string }
-const files = openFiles(dir => openCollection(dir, fingerprint))
+const files = openFiles(openCollection as (dir: string, model: string) => ReturnType<typeof openCollection>)
 
-type Of<Rest> = { dir: string } & Rest
+/** `model`: fingerprint of the one that serves. */
+type Of<Rest> = { dir: string; model: string } & Rest
 type Version = Of<{ document: string; version: string }>
+const file = ({ dir, model }: Of<object>) => files.of(dir, model)
 
-export const appended = told(({ dir, document, version }: Version) => files.of(dir).appended(document, version))
-export const append = told(
-  ({ dir, document, version, passages, vectors }: Version & { passages: Chunk[]; vectors: Float32Array }) =>
-    files.of(dir).append(document, version, passages, vectors),
+export const appended = told((task: Version) => file(task).appended(task.document, task.version))
+export const append = told((task: Version & { passages: Chunk[]; vectors: Float32Array; by: string }) =>
+  file(task).append(task.document, task.version, task.passages, task.vectors, task.by),
 )
-export const publish = told(({ dir, document, version }: Version) => files.of(dir).publish(document, version))
-export const remove = told(({ dir, document }: Of<{ document: string }>) => files.of(dir).remove(document))
-export const sweep = told(({ dir, keep }: Of<{ keep: { document_id: string; version: string }[] }>) => files.of(dir).sweep(keep))
-export const close = told(({ dir }: Of<object>) => files.close(dir))
+export const publish = told((task: Version) => file(task).publish(task.document, task.version))
+export const remove = told((task: Of<{ document: string }>) => file(task).remove(task.document))
+export const sweep = told((task: Of<{ keep: { document_id: string; version: string }[] }>) => file(task).sweep(task.keep))
+export const lacking = told((task: Of<{ models: string[]; document?: string; version?: string; limit: number }>) =>
+  file(task).lacking(task.models, task, task.limit),
+)
+export const fill = told((task: Of<{ by: string; ids: number[]; vectors: Float32Array }>) =>
+  file(task).fill(task.by, task.ids, task.vectors),
+)
+export const settle = told((task: Of<object>) => file(task).settle(task.model))
+export const copy = told(({ from, to }: { from: string; to: string }) => copyDatabase(from, to))
+export const close = told(({ dir }: { dir: string }) => files.close(dir))

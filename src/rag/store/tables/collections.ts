@@ -58,6 +58,15 @@ export function collectionTable(database: Database) {
 
     ids: () => database.all<{ id: string }>('SELECT id FROM collections ORDER BY id').map(({ id }) => id),
 
+    /** A page of ids, oldest first; `after` is the id the page before ended with. */
+    page: (limit: number, after = '') =>
+      database
+        .all<{ id: string }>('SELECT id FROM collections WHERE erasing = 0 AND id > :after ORDER BY id LIMIT :limit', {
+          after,
+          limit,
+        })
+        .map(({ id }) => id),
+
     erasing: () => database.all<{ id: string }>('SELECT id FROM collections WHERE erasing = 1 ORDER BY id').map(({ id }) => id),
 
     ownerOf: (id: string) => database.one<{ owner: string }>('SELECT owner FROM collections WHERE id = :id', { id })?.owner ?? '',

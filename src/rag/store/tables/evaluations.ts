@@ -50,6 +50,10 @@ export function evaluationTable(database: Database) {
 
     fail: (id: string) => database.run(`UPDATE evaluations SET state = 'failed' WHERE id = :id`, { id }),
 
+    /** The newest that were understood, whoever asked them. */
+    stored: (limit: number) =>
+      database.all<EvaluationRow>(`SELECT * FROM evaluations WHERE state = 'ready' ORDER BY id DESC LIMIT :limit`, { limit }),
+
     forget: (user: string) => database.run('DELETE FROM evaluations WHERE user_id = :user', { user }),
   }
 }
