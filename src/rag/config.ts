@@ -2,6 +2,13 @@
 import Type, { type Static } from 'typebox'
 import { loadConfig, shared } from '../platform/config.ts'
 
+/**
+ * Most bytes of files one request may bring, and what a form adds to them. The edge refuses by its declared length what is larger than both
+ * together (`above_upload` in envoy/envoy.yaml, held to this by a test), so a smaller limit may be set here, a larger one would be a lie.
+ */
+export const UPLOAD_BYTES_LIMIT = 500_000_000
+export const FORM_BYTES_MAX = 1024 * 1024
+
 export const RagConfig = Type.Object({
   ...shared,
   JWKS_CACHE_S: Type.Integer({ minimum: 1, maximum: 86_400, default: 600 }),
@@ -20,7 +27,7 @@ export const RagConfig = Type.Object({
   /** The only folder POST /ingest reads; unset, it reads none. */
   RAG_INGEST_ROOT: Type.Optional(Type.String({ minLength: 1 })),
   FILE_BYTES_MAX: Type.Integer({ minimum: 1, default: 100_000_000 }),
-  UPLOAD_BYTES_MAX: Type.Integer({ minimum: 1, default: 500_000_000 }),
+  UPLOAD_BYTES_MAX: Type.Integer({ minimum: 1, maximum: UPLOAD_BYTES_LIMIT, default: UPLOAD_BYTES_LIMIT }),
   /** Bytes of originals in all collections a user owns. */
   RAG_USER_BYTES_MAX: Type.Integer({ minimum: 1, default: 20_000_000_000 }),
   /** Free bytes on the disk below which nothing more is taken in. */

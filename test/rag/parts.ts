@@ -85,11 +85,12 @@ interface Options {
   versionsKept?: number
   /** Takes the place of Redis. */
   announce?: () => Promise<string>
+  log?: Parameters<typeof openQueue>[0]['log']
 }
 
 /** Opens rag's parts on `dataDir`, sweeps and takes up work like a start does. `stop` leaves like a process that ends. */
 export async function openParts(dataDir: string, shelf: Shelf, options: Options = {}) {
-  const log = { error: () => {}, info: () => {} }
+  const log = options.log ?? { error: () => {}, info: () => {} }
   const catalogue = openCatalogue(dataDir)
   const originals = await openOriginals(dataDir, 0)
   const plain = plainStages(shelf)

@@ -88,6 +88,18 @@ t.test('a failed document is tried again on request, and only then', async t => 
   t.throws(() => documents.retry('ann', id), { code: 'conflict' })
 })
 
+t.test('why a document was given up is in the log for the operator, with the cause its owner is not told', async t => {
+  const told: object[] = []
+  const { upload, ended } = await partsFor(t, {
+    log: { info: context => void told.push(context), error: () => {} },
+    stages: { extract: () => Promise.reject(failure('damaged', undefined, { cause: 'the xref table points nowhere' })) },
+  })
+  const { job_id } = await upload('ann', 'a.txt', 'text')
+  const job = await ended('ann', job_id)
+  t.match(told, [{ job_id, code: 'damaged', cause: 'the xref table points nowhere' }])
+  t.notMatch(JSON.stringify(job), 'xref')
+})
+
 t.test('an unexpected error is tried again, then given up without its words', async t => {
   let tries = 0
   const { upload, ended } = await partsFor(t, {

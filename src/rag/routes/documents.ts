@@ -4,13 +4,12 @@ import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import { wellFormed } from '../../platform/text.ts'
 import { type FormPart, receiveForm, receiveText } from '../arrivals.ts'
+import { FORM_BYTES_MAX } from '../config.ts'
 import type { House } from '../plugin.ts'
 import { ById, Document, DocumentList, DocumentQuery, FormFields, NewText, Receipt, Retried, Uploaded } from '../schemas.ts'
 
 /** Largest JSON body with a text in it, in bytes: parsing it holds up everyone, so larger texts are sent as files. */
 const TEXT_BODY_BYTES_MAX = 8 * 1024 * 1024
-/** What a form of the largest upload adds to its files, in bytes. */
-const FORM_BYTES_MAX = 1024 * 1024
 
 export async function documentRoutes(app: Routes, { config, originals, uploads, documents, collections, erasures }: House) {
   const read = { access: 'read:rag' } as const
