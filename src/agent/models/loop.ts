@@ -120,6 +120,7 @@ export function looped(model: Model, promptTokensMax: number, bounds: Bounds): A
           if (work.signal.aborted) throw error
           work.took(step(false))
           const { code, message } = asFailure(error)
+          provenance.read(message)
           return told(`${code}: ${message}`)
         }
       }
