@@ -1,9 +1,10 @@
 // Evaluations: a user's own questions with the documents that answer them, asked in several configurations and compared query by query.
 // One runs at a time, in the lanes that questions use; what a dead process left is run again from the start.
+import { setImmediate } from 'node:timers/promises'
 import { failure } from '../platform/errors.ts'
 import type { Collections } from './collections.ts'
 import type { Question } from './finding.ts'
-import { estimate, type Marks, marks } from './measures.ts'
+import { type Estimate, estimate, type Marks, marks } from './measures.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import { id as newId } from './store/tables/collections.ts'
 import type { EvaluationRow } from './store/tables/evaluations.ts'
@@ -56,7 +57,7 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
       }
       evaluations.advance(id)
     }
-    evaluations.finish(id, JSON.stringify(compared(queries, configurations, columns)))
+    evaluations.finish(id, JSON.stringify(await compared(queries, configurations, columns)))
   }
 
   async function runAll() {
@@ -106,20 +107,29 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
 }
 
 /** Means of every configuration, and what each differs from the first by, query by query. */
-function compared(queries: EvaluationRequest['queries'], configurations: Configuration[], columns: Marks[][]) {
+async function compared(queries: EvaluationRequest['queries'], configurations: Configuration[], columns: Marks[][]) {
   const [base = []] = columns
-  const over = (values: (measure: (typeof measures)[number]) => number[]) =>
-    Object.fromEntries(measures.map(measure => [measure, estimate(values(measure))]))
+  async function over(values: (measure: (typeof measures)[number]) => number[]) {
+    const estimates: Record<string, Estimate> = {}
+    for (const measure of measures) {
+      // Some milliseconds each: others may come between.
+      await setImmediate()
+      estimates[measure] = estimate(values(measure))
+    }
+    return estimates
+  }
+  const means = []
+  const differences = []
+  for (const [at, configuration] of configurations.entries()) {
+    const column = columns[at] ?? []
+    means.push({ ...configuration, ...(await over(measure => column.map(one => one[measure]))) })
+    if (at === 0) continue
+    const pairs = await over(measure => column.map((one, query) => one[measure] - (base[query]?.[measure] ?? 0)))
+    differences.push({ configuration: configuration.name, against: configurations[0]?.name, ...pairs })
+  }
   return {
-    configurations: configurations.map((configuration, at) => ({
-      ...configuration,
-      ...over(measure => (columns[at] ?? []).map(one => one[measure])),
-    })),
-    differences: configurations.slice(1).map(({ name }, at) => ({
-      configuration: name,
-      against: configurations[0]?.name,
-      ...over(measure => (columns[at + 1] ?? []).map((one, query) => one[measure] - (base[query]?.[measure] ?? 0))),
-    })),
+    configurations: means,
+    differences,
     queries: queries.map(({ query }, row) => ({
       query,
       results: configurations.map(({ name }, at) => ({ configuration: name, ...columns[at]?.[row] })),

@@ -41,20 +41,24 @@ export interface Hit {
   legs: { lexical?: Leg; vector?: Leg }
 }
 
+/** A cross-encoder's place: how well each text answers the question, 0 to 1, in their order. There is none by default. */
+export type Rerank = (question: string, texts: string[]) => Promise<number[]>
+
+/** Passages a reranker is given, the best of both legs together. */
+const RERANKED = 50
+
 /** The best passages of these collections, best first; never padded with guesses. Near-duplicates are one hit. Throws `cancelled`. */
-export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: SearchOrder): Promise<Hit[]> {
+export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: SearchOrder, rerank?: Rerank): Promise<Hit[]> {
   const { query, mode, top_k, collections, documents, group_by, min_score = 0, model, signal } = order
   if (documents?.length === 0 || collections.length === 0) return []
   const asked = mode === 'lexical' ? undefined : await lanes.embedQuery(query, model)
   if (signal?.aborted) throw failure('cancelled')
-  const weight = weightOf(mode, asked)
   const wanted = {
     question: query,
     vector: asked?.vector,
     model: asked?.model,
-    weight,
-    limit: top_k,
-    min_score,
+    weight: weightOf(mode, asked),
+    ...(rerank ? { limit: Math.max(top_k, RERANKED), min_score: 0 } : { limit: top_k, min_score }),
     documents,
     group_by,
   }
@@ -63,7 +67,19 @@ export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: S
   )
   // The sort is stable: equal scores stay in the order of the collections asked.
   const hits = found.flat().toSorted((a, b) => b.score - a.score)
-  return distinct(hits, group_by).slice(0, top_k)
+  const best = distinct(hits, group_by)
+  return rerank ? reranked(best.slice(0, RERANKED), order, rerank) : best.slice(0, top_k)
+}
+
+/** The reranker's order and scores; each leg still tells its own. */
+async function reranked(hits: Hit[], { query, top_k, min_score = 0 }: SearchOrder, rerank: Rerank): Promise<Hit[]> {
+  const contents = hits.map(({ content }) => content)
+  const scores = await rerank(query, contents)
+  return hits
+    .map((hit, i) => ({ ...hit, score: scores[i] ?? 0 }))
+    .filter(({ score }) => score >= min_score)
+    .toSorted((a, b) => b.score - a.score)
+    .slice(0, top_k)
 }
 
 function weightOf(mode: SearchMode, asked: QueryVector | undefined): number {

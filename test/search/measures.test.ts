@@ -1,5 +1,24 @@
 import t from 'tap'
 import { interval, mean, ndcg, recall, reciprocalRank } from '../../benchmarks/measures.ts'
+import { estimate, marks } from '../../src/rag/measures.ts'
+
+t.test("an evaluation's marks and intervals: known rankings, and the same interval for the same values", async t => {
+  t.same(marks(['a', 'x'], ['a']), { ndcg_at_10: 1, recall_at_10: 1, reciprocal_rank: 1 })
+  t.same(marks(['x', 'a'], ['a', 'b']), {
+    ndcg_at_10: 1 / Math.log2(3) / (1 + 1 / Math.log2(3)),
+    recall_at_10: 0.5,
+    reciprocal_rank: 0.5,
+  })
+  t.same(marks([], ['a']), { ndcg_at_10: 0, recall_at_10: 0, reciprocal_rank: 0 })
+  const values = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 0 : 1))
+  const known = estimate(values)
+  t.same(estimate(values), known)
+  // 1.96 standard errors either way, within a tenth.
+  const half = 1.96 * Math.sqrt(2 / 9 / values.length)
+  t.ok(Math.abs((known.high - known.low) / (2 * half) - 1) < 0.1)
+  t.ok(known.low < known.mean && known.mean < known.high)
+  t.same(estimate([0.4]), { mean: 0.4, low: 0.4, high: 0.4 })
+})
 
 const judged = new Map([
   ['a', 2],

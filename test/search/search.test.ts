@@ -85,6 +85,27 @@ t.test('search', { skip }, async t => {
     )
   })
 
+  t.test("a reranker's order and scores take the place of the fused ones, for all passages both legs found", async t => {
+    const collection = folder(t)
+    await add(lanes, collection, 'a', ['Oil of the north.', 'Oil of the south.', 'Oil of the east.', 'Oil of the west.'])
+    const given: string[][] = []
+    const byPlace = async (_question: string, contents: string[]) => {
+      given.push(contents)
+      return contents.map(content => (content.includes('west') ? 1 : content.includes('east') ? 0.5 : 0.1))
+    }
+    const order: SearchOrder = { query: 'oil', mode: 'hybrid', top_k: 2, collections: [collection], min_score: 0.5 }
+    const hits = await search(lanes, order, byPlace)
+    t.same(
+      hits.map(({ content, score }) => [content, score]),
+      [
+        ['Oil of the west.', 1],
+        ['Oil of the east.', 0.5],
+      ],
+    )
+    t.equal(given[0]?.length, 4, 'not only the two that are wanted')
+    t.ok(hits[0]?.legs.lexical && hits[0].legs.vector)
+  })
+
   t.test('a collection that was never written to is empty, and searching it writes nothing', async t => {
     const collection = folder(t)
     t.same(await search(lanes, { query: 'oil', mode: 'hybrid', top_k: 5, collections: [collection] }), [])
