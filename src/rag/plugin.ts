@@ -89,7 +89,7 @@ export function ragService(config: RagConfig): Service {
   }
 }
 
-/** Opens the parts, sweeps what an earlier process left, and takes up its work. Whatever is opened is closed with the app. */
+/** Opens the parts, takes up the work of an earlier process, and sweeps what it left. Whatever is opened is closed with the app. */
 async function openHouse(app: App, config: RagConfig) {
   const { log, redis } = app
   const dataDir = config.RAG_DATA_DIR
@@ -112,8 +112,6 @@ async function openHouse(app: App, config: RagConfig) {
     chunkOverlap: config.RAG_CHUNK_OVERLAP,
   })
   app.addHook('onClose', async () => lanes.close())
-  await sweep({ catalogue, originals, write: lanes.write })
-
   const exclusive = openExclusive()
   const collections = openCollections(catalogue)
   // One batch more than there are threads, so that none waits for the next to be handed over.
@@ -125,6 +123,8 @@ async function openHouse(app: App, config: RagConfig) {
     stages: {
       extract: (file, signal) => extract(file, extractLimits, signal),
       chunk: lanes.chunk,
+      count: lanes.count,
+      window: () => lanes.model.window,
       embed: lanes.embedPassages,
       write: lanes.write,
     },
@@ -166,7 +166,16 @@ async function openHouse(app: App, config: RagConfig) {
   app.needs('store', () => catalogue.alive())
   app.needs('model', () => lanes.ready())
   app.tells('embedding_model', model)
+  const leaving = new AbortController()
+  let sweeping: Promise<void> | undefined
+  app.addHook('onClose', async () => {
+    leaving.abort()
+    await sweeping
+  })
   app.addHook('onReady', async () => {
+    sweeping = sweep({ catalogue, originals, exclusive, write: lanes.write }, leaving.signal).catch(error =>
+      log.error({ err: error }, 'what an earlier process left could not be removed; the next start tries again'),
+    )
     void erasures.resume()
     queue.resume()
     evaluations.resume()

@@ -44,6 +44,8 @@ export function plainStages(
         .filter(Boolean)
         .map(content => ({ content, start_byte: 0, end_byte: content.length }))
     },
+    count: async texts => texts.map(text => text.split(' ').length),
+    window: () => 10,
     embed: async texts => new Float32Array(texts.length),
     write: {
       appended: async (_dir, document, version) => held(document).passages.get(version)?.length ?? 0,
@@ -95,8 +97,8 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
   const originals = await openOriginals(dataDir, 0)
   const plain = plainStages(shelf)
   const stages = { ...plain, ...options.stages, write: { ...plain.write, ...options.stages?.write } }
-  await sweep({ catalogue, originals, write: stages.write })
   const exclusive = openExclusive()
+  await sweep({ catalogue, originals, exclusive, write: stages.write })
   const collections = openCollections(catalogue)
   const { versionsKept = 2, waitingMax = 100, userBytesMax = 2000 } = options
   const { ingest, tidy } = openIngest({
