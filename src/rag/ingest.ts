@@ -27,6 +27,9 @@ export interface Extracted {
 export interface Stages {
   extract: (file: { path: string; name: string }, signal: AbortSignal) => Promise<Extracted>
   chunk: (text: string, sections: Section[]) => Promise<Chunk[]>
+  /** Tokens of each text as the embedding model counts them, and how many it reads. */
+  count: (texts: string[]) => Promise<number[]>
+  window: () => number
   /** Row-major, one unit vector per text. */
   embed: (texts: string[]) => Promise<Float32Array>
   write: {
@@ -67,6 +70,7 @@ export function openIngest({ catalogue, originals, exclusive, stages, extracting
     const { text, sections, media_type, coverage } = await extracting(job.user_id, signal, () => stages.extract(file, signal))
     const passages = await embedding(job.user_id, signal, () => stages.chunk(text, sections))
     if (passages.length === 0) throw failure('no_text')
+    const tokens = await embedding(job.user_id, signal, () => counted(passages))
 
     const version = createHash('sha256').update(text).digest('hex')
     await exclusive(collection, async () => {
@@ -81,12 +85,25 @@ export function openIngest({ catalogue, originals, exclusive, stages, extracting
         version,
         original: job.original,
         media_type,
-        coverage: JSON.stringify(coverage),
+        coverage: JSON.stringify({ ...coverage, passages: passages.length, tokens }),
         passages: passages.length,
         created_at: Date.now(),
       })
       jobs.publish(job.id)
     })
+  }
+
+  /** How many tokens the passages hold. Refuses to go on with one that the model would cut: `truncated_tokens` is 0 in every coverage. */
+  async function counted(passages: Chunk[]) {
+    const counts = await stages.count(passages.map(({ content }) => content))
+    const tokens = { total: 0, largest: 0 }
+    for (const count of counts) {
+      tokens.total += count
+      tokens.largest = Math.max(tokens.largest, count)
+    }
+    if (tokens.largest > stages.window())
+      throw new Error(`A passage of ${tokens.largest} tokens; the model reads ${stages.window()}`)
+    return tokens
   }
 
   /** Embeds batch after batch, each in the user's turn; what an earlier attempt appended is not embedded again. */

@@ -23,7 +23,7 @@ t.test('an upload is accepted, followed by its events, found, read back byte for
     state: 'ready',
     media_type: 'text/plain',
     passages: 1,
-    coverage: { truncated_tokens: 0 },
+    coverage: { truncated_tokens: 0, passages: 1, tokens: { total: Number, largest: Number } },
     versions: [{ visible: true }],
   })
 

@@ -15,13 +15,26 @@ const seventy = Array.from({ length: 70 }, (_, i) => `passage ${i}`).join('\n')
 
 t.test('a text becomes a ready document whose passages are shown once', async t => {
   const { upload, ended, documents, shelf } = await partsFor(t)
-  const { id, job_id, status, state } = await upload('ann', 'a.txt', 'one\ntwo')
+  const { id, job_id, status, state } = await upload('ann', 'a.txt', 'one\ntwo words')
   t.equal(status, 202)
   t.equal(state, 'queued')
   t.match(await ended('ann', job_id), { state: 'ready', done: 2, total: 2, attempts: 1 })
   const document = documents.one('ann', id)
-  t.match(document, { state: 'ready', title: 'a.txt', passages: 2, media_type: 'text/plain', coverage: { truncated_tokens: 0 } })
+  t.match(document, {
+    state: 'ready',
+    title: 'a.txt',
+    passages: 2,
+    media_type: 'text/plain',
+    coverage: { truncated_tokens: 0, passages: 2, tokens: { total: 3, largest: 2 } },
+  })
   t.equal(shelf.get(id)?.shown, document.version)
+})
+
+t.test('a passage longer than the model reads is never shown with a part of it unread', async t => {
+  const { upload, ended, shelf } = await partsFor(t)
+  const { id, job_id } = await upload('ann', 'a.txt', `short\n${'word '.repeat(11)}`)
+  t.match(await ended('ann', job_id), { state: 'failed', failure: { code: 'internal' } })
+  t.equal(shelf.get(id)?.shown, undefined)
 })
 
 t.test('a replacement is shown when it is ready, the old text can still be read, the oldest is let go', async t => {
