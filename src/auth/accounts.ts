@@ -1,5 +1,6 @@
 // What a person does with an account (register, sign in, stay signed in, change the password) and what an admin does to one. Every
-// step that matters is in the audit stream before it takes effect, so none of them happens unrecorded.
+// step that matters is in the audit stream before it takes effect, so none of them happens unrecorded; what ends credentials is there
+// once more when it has, so that a Redis which holds the end of the log holds all that the log says was ended.
 import { type Permission, type Role, roles } from '../contracts/claims.ts'
 import type { AuditEvent } from '../platform/audit.ts'
 import { failure } from '../platform/errors.ts'
@@ -134,6 +135,7 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
       if (!(await users.replacePassword(userId, user.password, hash)))
         throw failure('conflict', 'The password was changed meanwhile; try again with the new one')
       await sessions.endAll(userId, sessionId)
+      await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'password_change' })
     },
 
     /** Changes role or disabled; whatever changes ends the user's sessions. */
@@ -142,6 +144,7 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
       await visitor.audit({ action: 'user_change', outcome: 'allowed', target: userId, detail: JSON.stringify(changes) })
       const user = await users.update(userId, changes)
       await sessions.endAll(userId)
+      await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'user_change' })
       return user
     },
 
@@ -153,6 +156,7 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
       await endEverything(userId)
       await erase(userId)
       await users.remove(userId)
+      await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'user_delete' })
     },
   }
 }

@@ -1,6 +1,7 @@
 // The sealed audit log. Once a second one auth replica, the holder of the lease, takes what is new in the stream, chains it, signs the
 // batch and appends it to a segment on disk; the head is kept in Redis too, so that neither side can be rolled back unseen. What is
-// not sealed yet (about a second) is the window in which a change of the stream itself would go unnoticed.
+// not sealed yet is the window in which a change of the stream itself would go unnoticed: a second, and five more once a replica that
+// sealed has died, until its lease ends.
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto'
 import { AUDIT_STREAM } from '../platform/audit.ts'
 import { type Redis, script } from '../platform/redis.ts'
@@ -27,6 +28,8 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`
 
+const GIVE_UP_LEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
+
 export interface AuditFilter {
   user_id?: string
   action?: string
@@ -37,11 +40,18 @@ export interface AuditFilter {
   limit: number
 }
 
+interface AuditAlarms {
+  /** Something could not be sealed now; it is tried again. */
+  onError(error: unknown): void
+  /** Redis has lost what was sealed, while this process ran: nothing it says can be trusted any more. */
+  onOlder(error: Error): void
+}
+
 /** Opens the log in `dir` and keeps sealing until closed. */
-export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, onError: (error: unknown) => void) {
+export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onError, onOlder }: AuditAlarms) {
   const takeLease = script(redis, 'take_audit_lease', TAKE_LEASE)
+  const giveUpLease = script(redis, 'give_up_audit_lease', GIVE_UP_LEASE)
   const segments = openSegments(dir)
-  await refuseOlderRedis(redis, await segments.recover())
   const key = await openKey(redis, wrap)
   const me = randomUUID()
 
@@ -60,6 +70,7 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, onErro
       return
     }
     head ??= await resume()
+    if (!(await holds(redis, head))) return onOlder(new Error(OLDER_REDIS))
     const entries = (await redis.xrange(AUDIT_STREAM, `(${head.id}`, '+', 'COUNT', BATCH_MAX)).map(entryOf)
     if (entries.length === 0) return
     const next = segments.chain(head, entries)
@@ -128,7 +139,11 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, onErro
     async close() {
       clearInterval(timer)
       await tick()
-      if ((await redis.get(LEASE)) === me) await redis.del(LEASE)
+      try {
+        await giveUpLease([LEASE], [me])
+      } catch (error) {
+        onError(error)
+      }
     },
   }
 
@@ -144,15 +159,22 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, onErro
   }
 }
 
-/** Stops where Redis has lost what the disk shows it once held: it could have forgotten a revocation as well. */
-async function refuseOlderRedis(redis: Redis, onDisk: Head | undefined) {
-  if (!onDisk) return
-  const [last] = await redis.xrevrange(AUDIT_STREAM, '+', '-', 'COUNT', 1)
-  if (last && !earlier(last[0], onDisk.id)) return
-  throw new Error(
-    'Redis holds less than the audit log on disk says it once did, so sessions that were ended may look alive. ' +
-      'Restore the newer Redis data; or, to start anew, empty Redis and move the audit folder (AUDIT_DIR) away.',
-  )
+const OLDER_REDIS =
+  'Redis holds less than the audit log on disk says it once did, so sessions that were ended may look alive. ' +
+  'Restore the newer Redis data; or, to start anew, empty Redis and move the audit folder (AUDIT_DIR) away.'
+
+/**
+ * Throws where Redis has lost what the disk shows it once held: it could have forgotten a revocation as well. A Redis that was cut loses
+ * its end, so the last event sealed stands for all before it, whatever came to the stream since.
+ */
+export async function refuseOlderRedis(redis: Redis, dir: string) {
+  const onDisk = await openSegments(dir).recover()
+  if (onDisk && !(await holds(redis, onDisk))) throw new Error(OLDER_REDIS)
+}
+
+/** Does the stream hold the last event of `head`? Only older ones are ever trimmed. */
+async function holds(redis: Redis, { seq, id }: Head): Promise<boolean> {
+  return seq === 0 || (await redis.xrange(AUDIT_STREAM, id, id)).length > 0
 }
 
 interface AuditKey {
@@ -182,7 +204,9 @@ function signHead(key: AuditKey, from: number, { seq, hash, id }: Head): Seal {
 }
 
 function genuine(key: AuditKey, seal: Seal): boolean {
-  return seal.kid === key.kid && verify(null, signedText(seal), key.public, Buffer.from(seal.signature, 'base64url'))
+  const signature = Buffer.from(String(seal.signature), 'base64url')
+  const spelt = signature.toString('base64url') === seal.signature
+  return spelt && seal.kid === key.kid && verify(null, signedText(seal), key.public, signature)
 }
 
 function entryOf([id, fields]: [string, string[]]): Entry {

@@ -3,7 +3,7 @@ import { ERASURES_MAX, ERASURES_STREAM } from '../contracts/erasures.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAccounts } from './accounts.ts'
 import { openApiKeys } from './api-keys.ts'
-import { openAuditLog } from './audit-log.ts'
+import { openAuditLog, refuseOlderRedis } from './audit-log.ts'
 import type { AuthConfig } from './config.ts'
 import { seedAdmin } from './first-admin.ts'
 import { openGateway } from './gateway.ts'
@@ -24,6 +24,8 @@ import { openSessions } from './sessions.ts'
 import { openUsers } from './users.ts'
 
 const HOUR_MS = 3_600_000
+/** Largest body, in bytes, as at the edge: nothing that auth is sent comes near it. */
+const BODY_BYTES_MAX = 64 * 1024
 
 /** Everything auth's routes work with. */
 export type House = Awaited<ReturnType<typeof openHouse>>
@@ -34,7 +36,9 @@ export function authService(config: AuthConfig): Service {
   return {
     name: 'authentication',
     config,
+    bodyBytesMax: BODY_BYTES_MAX,
     async keys(app) {
+      await refuseOlderRedis(app.redis, config.AUDIT_DIR)
       const apiKeys = openApiKeys(app.redis, openMac(config.SECRET_KEY, 'api key'))
       keyring = await openKeyring(app.redis, openWrap(config.JWT_SECRET_KEY, 'signing key'), {
         cacheMs: config.JWKS_CACHE_S * 1000,
@@ -78,9 +82,10 @@ async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
   const erase = async (userId: string) =>
     void (await redis.xadd(ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', 'user', userId))
   const accounts = openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase })
-  const auditLog = await openAuditLog(redis, openWrap(config.JWT_SECRET_KEY, 'audit key'), config.AUDIT_DIR, error =>
-    app.log.error({ err: error }, 'the audit log could not be sealed'),
-  )
+  const auditLog = await openAuditLog(redis, openWrap(config.JWT_SECRET_KEY, 'audit key'), config.AUDIT_DIR, {
+    onError: error => app.log.error({ err: error }, 'the audit log could not be sealed'),
+    onOlder: app.giveUp,
+  })
   app.addHook('preClose', auditLog.close)
   const gateway = openGateway({ auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
   return { config, registration, keyring, users, sessions, apiKeys, passwords, invites, accounts, auditLog, gateway }

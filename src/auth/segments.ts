@@ -144,8 +144,11 @@ export function earlier(a: string, b: string): boolean {
   return aMs < bMs || (aMs === bMs && aN < bN)
 }
 
+/** Reads a line that is spelt as it was written, to the last byte. */
 function parse(text: string): Line {
-  return JSON.parse(text) as Line
+  const line = JSON.parse(text) as Line
+  if (JSON.stringify(line) !== text) throw new Error('a line is not spelt as it was written')
+  return line
 }
 
 async function sizeOf(path: string): Promise<number> {

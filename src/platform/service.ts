@@ -20,7 +20,7 @@ import { registerRedis } from './redis.ts'
 import { wellFormed } from './text.ts'
 import { validator } from './validation.ts'
 
-/** Largest JSON body, in bytes, unless a route says otherwise. */
+/** Largest JSON body, in bytes, unless a service or a route says otherwise. */
 const JSON_BYTES_MAX = 1024 * 1024
 /** Largest request head, in bytes. */
 const HEAD_BYTES_MAX = 16 * 1024
@@ -33,18 +33,27 @@ const KEEP_ALIVE_MS = 75_000
 
 export type App = FastifyInstance
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What the service rests on can no longer be trusted: from now on it serves nothing, and says why in the log. */
+    giveUp(reason: Error): void
+  }
+}
+
 /** A service: what it is called, its frozen configuration, where it verifies from, and its routes. */
 export interface Service {
   name: ServiceName
   config: SharedConfig
   /** Called once Redis is there. */
   keys: (app: App) => KeySource | Promise<KeySource>
+  /** Largest JSON body, in bytes; 1 MiB unless given. */
+  bodyBytesMax?: number
   /** Opens what the service needs, registers its routes, closes with the app. */
   plugin: (app: App) => Promise<void>
 }
 
 /** Builds a service ready to listen or to inject into. */
-export async function buildService({ name, config, keys, plugin }: Service): Promise<App> {
+export async function buildService({ name, config, keys, plugin, bodyBytesMax = JSON_BYTES_MAX }: Service): Promise<App> {
   const app: App = Fastify({
     logger: {
       level: config.LOG_LEVEL,
@@ -56,7 +65,7 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
     genReqId: ({ headers: { 'x-request-id': given } }) =>
       typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : randomUUID(),
     trustProxy: trusted(config),
-    bodyLimit: JSON_BYTES_MAX,
+    bodyLimit: bodyBytesMax,
     requestTimeout: REQUEST_MS_MAX,
     pluginTimeout: OPEN_MS_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -85,6 +94,14 @@ export async function buildService({ name, config, keys, plugin }: Service): Pro
 
 /** Everything a service wears, in order. */
 async function dress(app: App, { name, config, keys, plugin }: Service) {
+  let over = false
+  app.decorate('giveUp', reason => {
+    if (!over) app.log.fatal({ err: reason }, 'nothing more is served')
+    over = true
+  })
+  app.addHook('onRequest', async () => {
+    if (over) throw failure('unavailable')
+  })
   await registerRedis(app, config)
   // A preflight carries no credential, so it is answered before anyone asks for one; OPTIONS is taken for nothing else.
   app.addHook('onRequest', async ({ method, headers }) => {

@@ -72,3 +72,11 @@ t.test('auth does not start without Redis, nor on one that may forget', async t 
   await t.rejects(start({}), { message: /may evict keys \(maxmemory-policy allkeys-lru\); set maxmemory-policy noeviction/ })
   await app.redis.config('SET', 'maxmemory-policy', 'noeviction')
 })
+
+t.test('a service closes while Redis is away as it does otherwise', async t => {
+  const away = await house(t)
+  const beside = await verifier(t, away.env, away.url)
+  await away.redis.stop()
+  await t.resolves(away.app.close())
+  await t.resolves(beside.close())
+})

@@ -1,7 +1,7 @@
 // A private Redis for one test file: the real server, on a free port of loopback, gone with the test.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,9 +32,10 @@ export interface PrivateRedis {
   start(): Promise<void>
 }
 
-/** Starts Redis with the settings of the stack (AOF, always fsync, no eviction) and stops it with the test. */
-export async function privateRedis(t: Teardown): Promise<PrivateRedis> {
+/** Starts Redis with the settings of the stack (AOF, always fsync, no eviction) and stops it with the test. `data` is a folder to begin with. */
+export async function privateRedis(t: Teardown, data?: string): Promise<PrivateRedis> {
   const dir = mkdtempSync(join(tmpdir(), 'redis-'))
+  if (data) cpSync(data, dir, { recursive: true })
   const port = await freePort()
   let stop = async () => {}
   async function start() {
