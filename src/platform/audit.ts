@@ -1,6 +1,7 @@
 // The audit stream: who did what to what, from where, with which outcome. One event is one XADD; an action that must not happen
-// unrecorded waits for it and fails when it cannot be stored. Refusals and key use are told once per caller and minute, with a count.
-import type { FastifyInstance } from 'fastify'
+// unrecorded waits for it and fails when it cannot be stored. Refusals and key use are told once per caller and minute, with a count;
+// a refusal is a right that lacks, a limit that is used up, or a credential that opens nothing.
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ServiceName } from './health.ts'
 
 /** The Redis stream all services write to and auth seals. */
@@ -37,8 +38,8 @@ export function registerAudit(app: FastifyInstance, service: ServiceName) {
   const store = (event: object) => app.redis.xadd(AUDIT_STREAM, 'MAXLEN', '~', EVENTS_MAX, '*', 'event', JSON.stringify(event))
   const whole = (request: Parameters<typeof app.audit>[0], event: AuditEvent) => ({
     ...event,
-    user_id: event.user_id ?? request?.caller?.user_id ?? null,
-    key_id: request?.caller?.key_id,
+    user_id: event.user_id ?? callerOf(request)?.user_id ?? null,
+    key_id: callerOf(request)?.key_id,
     address: request?.ip ?? null,
     request_id: request?.id ?? event.request_id ?? null,
     service,
@@ -48,8 +49,8 @@ export function registerAudit(app: FastifyInstance, service: ServiceName) {
   const repeated = new Map<string, { event: object; count: number }>()
   const lost = (error: unknown) => app.log.error({ err: error }, 'an audit event could not be stored')
   app.addHook('onResponse', async (request, reply) => {
-    const refused = reply.statusCode === 403 ? 'access' : reply.statusCode === 429 ? 'limit' : undefined
-    if (!refused && request.caller?.credential !== 'api_key') return
+    const refused = refusal(request, reply.statusCode)
+    if (!refused && callerOf(request)?.credential !== 'api_key') return
     const target = `${request.method} ${request.routeOptions.url ?? ''}`
     const event = whole(request, { action: refused ?? 'api_key_use', outcome: refused ? 'denied' : 'allowed', target })
     const key = [event.user_id ?? event.address, event.key_id, event.action, target].join(' ')
@@ -70,4 +71,16 @@ export function registerAudit(app: FastifyInstance, service: ServiceName) {
     clearInterval(timer)
     await tell()
   })
+}
+
+/** Who asked; known also where a limit stopped the request before it became the caller's. */
+const callerOf = (request: FastifyRequest | null) => request?.caller ?? request?.admitted?.caller
+
+/** What was refused, if that is worth an event. Nobody is refused anything by not having signed in. */
+function refusal(request: FastifyRequest, status: number): 'access' | 'limit' | undefined {
+  if (status === 429) return 'limit'
+  const { headers, routeOptions, is404 } = request
+  const closed = !is404 && routeOptions.config.access !== 'public'
+  const powerless = status === 401 && closed && headers.authorization && !callerOf(request)
+  return status === 403 || powerless ? 'access' : undefined
 }

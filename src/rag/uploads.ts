@@ -19,6 +19,9 @@ export interface Uploaded {
   documents: (Entry | Refusal)[]
 }
 
+/** The documents of an upload that were not refused. */
+export const accepted = ({ documents }: Uploaded): Entry[] => documents.filter(one => 'job_id' in one)
+
 /** A job as the queue knows it. */
 export interface Queued {
   id: string

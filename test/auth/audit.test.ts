@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import t from 'tap'
 import { privateRedis } from '../support/redis.ts'
 import { auth, environment, password, signedIn } from '../support/services.ts'
+import { until } from './house.ts'
 
 async function withAdmin(t: Test) {
   const redis = await privateRedis(t)
@@ -35,12 +36,37 @@ t.test('what matters is recorded with who, what, outcome and request id, newest 
   t.match(rest.events, [{ action: 'login' }])
 })
 
-t.test('a refusal that is repeated is told once and counted', async t => {
-  const { app, get } = await withAdmin(t)
+t.test('a refusal that is repeated is told once, and once more at the end of its minute with how often', async t => {
+  const { app, env, get } = await withAdmin(t)
   const ada = await signedIn(app, 'ada')
   for (let i = 0; i < 20; i++) await app.inject({ url: '/users', headers: ada.headers })
-  const { events } = await get('/audit?action=access')
-  t.equal(events.length, 1)
+  t.equal((await get('/audit?action=access')).events.length, 1)
+  await app.close()
+  const next = await auth(t, env)
+  const root = await signedIn(next.app, 'root')
+  const { events } = (await next.app.inject({ url: '/audit?action=access', headers: root.headers })).json()
+  t.match(events, [
+    { count: 19, user_id: ada.user_info.user_id, target: 'GET /users' },
+    { outcome: 'denied', user_id: ada.user_info.user_id, target: 'GET /users' },
+  ])
+})
+
+t.test('a used-up limit and a credential that opens nothing are refusals to tell; a visitor without one is not', async t => {
+  const { app, get, env } = await withAdmin(t)
+  const ada = await signedIn(app, 'ada')
+  await app.inject({ method: 'POST', url: '/logout', headers: ada.headers })
+  for (let i = 0; i < 5; i++) {
+    t.equal((await app.inject({ url: '/me', headers: ada.headers })).statusCode, 401)
+    await app.inject('/me')
+    await app.inject('/nothing')
+  }
+  t.match((await get('/audit?action=access')).events, [
+    { outcome: 'denied', user_id: null, address: '127.0.0.1', target: 'GET /me' },
+  ])
+  const limited = await auth(t, { ...env, LIMIT_CALLER_PER_MIN: '2' })
+  const eve = await signedIn(app, 'eve')
+  for (let i = 0; i < 5; i++) await limited.app.inject({ url: '/me', headers: eve.headers })
+  t.match((await get('/audit?action=limit')).events, [{ outcome: 'denied', user_id: eve.user_info.user_id, target: 'GET /me' }])
 })
 
 t.test('every tampering with the sealed log is found, and an untouched log is valid', async t => {
@@ -97,11 +123,63 @@ t.test('auth does not start on a Redis that holds less than the log on disk', as
   await t.rejects(auth(t, env), /Redis holds less than the audit log on disk/)
 })
 
-t.test('a signing in that cannot be recorded does not happen', async t => {
+t.test('what ends credentials is told before it happens and after it did', async t => {
+  const { app, get } = await withAdmin(t)
+  const ada = await signedIn(app, 'ada')
+  const root = await signedIn(app, 'root')
+  const id = ada.user_info.user_id
+  const payload = { current_password: password, new_password: 'another password' }
+  await app.inject({ method: 'PUT', url: '/me/password', headers: ada.headers, payload })
+  await app.inject({ method: 'PATCH', url: `/users/${id}`, headers: root.headers, payload: { role: 'guest' } })
+  await app.inject({ method: 'DELETE', url: `/users/${id}`, headers: root.headers })
+  const { events } = await get('/audit?limit=6')
+  t.same(
+    events.map(({ action, detail }: { action: string; detail?: string }) =>
+      action === 'sessions_end' ? `done ${detail}` : action,
+    ),
+    ['done user_delete', 'user_delete', 'done user_change', 'user_change', 'done password_change', 'password_change'],
+  )
+})
+
+t.test('what cannot be recorded does not happen: signing in, changing a role, a password or keys, inviting', async t => {
   const { app } = await withAdmin(t)
-  await app.redis.del('audit:{audit}:events')
-  await app.redis.set('audit:{audit}:events', 'not a stream')
-  const reply = await app.inject({ method: 'POST', url: '/login', payload: { username: 'root', password } })
-  t.equal(reply.statusCode, 500)
-  t.match(reply.json(), { code: 'internal' })
+  const ada = await signedIn(app, 'ada')
+  const root = await signedIn(app, 'root')
+  const { user_id } = ada.user_info
+  const state = async () => {
+    const keys = (await app.redis.keys('*')).filter(key => !/audit|admins|turn|limit|login/.test(key)).toSorted()
+    return Promise.all(keys.map(async key => [key, (await app.redis.dumpBuffer(key))?.toString('base64')]))
+  }
+  const key = { name: 'k', permissions: ['read:rag'], expires_in_days: 1 }
+  const change = { current_password: password, new_password: 'another password' }
+  const requests = [
+    { method: 'POST', url: '/login', payload: { username: 'root', password } },
+    { method: 'PATCH', url: `/users/${user_id}`, headers: root.headers, payload: { role: 'admin' } },
+    { method: 'PATCH', url: `/users/${user_id}`, headers: root.headers, payload: { disabled: true } },
+    { method: 'DELETE', url: `/users/${user_id}`, headers: root.headers },
+    { method: 'POST', url: '/invites', headers: root.headers },
+    { method: 'PUT', url: '/me/password', headers: ada.headers, payload: change },
+    { method: 'POST', url: '/api-keys', headers: ada.headers, payload: key },
+  ] as const
+  await app.redis.multi().del('audit:{audit}:events').set('audit:{audit}:events', 'not a stream').exec()
+  const before = await state()
+  for (const request of requests) {
+    const reply = await app.inject(request)
+    t.match({ status: reply.statusCode, body: reply.json() }, { status: 500, body: { code: 'internal' } }, request.url)
+  }
+  t.same(await state(), before)
+})
+
+t.test('a running auth whose Redis loses what was sealed serves nothing more', async t => {
+  const { app, get } = await withAdmin(t)
+  await get('/audit/verify')
+  const [last] = await app.redis.xrevrange('audit:{audit}:events', '+', '-', 'COUNT', 1)
+  await app.redis
+    .multi()
+    .xdel('audit:{audit}:events', last?.[0] ?? '')
+    .xadd('audit:{audit}:events', '*', 'event', '{}')
+    .exec()
+  await until(async () => (await app.inject('/ready')).statusCode === 503)
+  for (const url of ['/me', '/health', '/.well-known/jwks.json', '/nothing'])
+    t.match((await app.inject(url)).json(), { code: 'unavailable' }, url)
 })

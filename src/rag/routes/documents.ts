@@ -7,6 +7,8 @@ import { type FormPart, receiveForm, receiveText } from '../arrivals.ts'
 import { FORM_BYTES_MAX } from '../config.ts'
 import type { House } from '../plugin.ts'
 import { ById, Document, DocumentList, DocumentQuery, FormFields, NewText, Receipt, Retried, Uploaded } from '../schemas.ts'
+import { accepted } from '../uploads.ts'
+import { tellStored } from './stored.ts'
 
 /** Largest JSON body with a text in it, in bytes: parsing it holds up everyone, so larger texts are sent as files. */
 const TEXT_BODY_BYTES_MAX = 8 * 1024 * 1024
@@ -39,8 +41,9 @@ export async function documentRoutes(app: Routes, { config, originals, uploads, 
           ? receiveForm(request.parts() as AsyncIterable<FormPart>, formFields, originals, limits)
           : receiveText(request.body as NewText, originals, limits),
       )
-      const job = made.documents.find(entry => 'job_id' in entry)
-      if (job) reply.header('location', `jobs/${job.job_id}`)
+      const [first] = accepted(made)
+      if (first) reply.header('location', `jobs/${first.job_id}`)
+      if (status === 202) await tellStored(request, made)
       return reply.code(status === 202 ? 202 : 200).send(made)
     },
   )

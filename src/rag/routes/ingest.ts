@@ -3,6 +3,7 @@ import type { Routes } from '../../platform/service.ts'
 import { receivePaths } from '../folder.ts'
 import type { House } from '../plugin.ts'
 import { IngestRequest, Uploaded } from '../schemas.ts'
+import { tellStored } from './stored.ts'
 
 export async function ingestRoutes(app: Routes, { config, originals, uploads }: House) {
   app.post(
@@ -11,9 +12,12 @@ export async function ingestRoutes(app: Routes, { config, originals, uploads }: 
       config: { access: 'write:rag', limit: 'upload' },
       schema: { body: IngestRequest, response: { 200: Uploaded, 202: Uploaded } },
     },
-    async ({ caller, body: { file_paths, ...wishes } }, reply) => {
+    async (request, reply) => {
+      const { caller, body } = request
+      const { file_paths, ...wishes } = body
       const receive = () => receivePaths(config.RAG_INGEST_ROOT, file_paths, wishes, originals, config.FILE_BYTES_MAX)
       const { status, reply: made } = await uploads.take(caller.user_id, undefined, receive)
+      if (status === 202) await tellStored(request, made)
       return reply.code(status === 202 ? 202 : 200).send(made)
     },
   )
