@@ -12,6 +12,7 @@ import { ragConfig } from '../../src/rag/config.ts'
 import { ragService } from '../../src/rag/plugin.ts'
 import { asking, type Person, personAt } from '../auth/house.ts'
 import { claimsOf, headerOf, sealed, signingKey } from '../auth/signing.ts'
+import { startEnvoy } from '../edge/envoy.ts'
 import { freePort, privateRedis } from '../support/redis.ts'
 import { environment, password } from '../support/services.ts'
 
@@ -20,7 +21,10 @@ interface Teardown {
 }
 
 export interface Running {
+  /** As at the edge: auth, agent, rag. */
+  name: string
   app: App
+  service: Service
   url: string
   /** `METHOD /path` as declared, those that Fastify adds for HEAD included. */
   routes: string[]
@@ -52,10 +56,23 @@ async function run(t: Teardown, service: Service, port = 0): Promise<Running> {
     },
   })
   t.teardown(() => app.close())
-  return { app, url: await app.listen({ host: '127.0.0.1', port }), routes }
+  return {
+    name: service.name === 'authentication' ? 'auth' : service.name,
+    app,
+    service,
+    url: await app.listen({ host: '127.0.0.1', port }),
+    routes,
+  }
 }
 
-export async function startStack(t: Teardown) {
+export interface StackOptions {
+  /** Further variables of the services. */
+  more?: Record<string, string>
+  /** What each service is wrapped in before it is built. */
+  wrap?: (service: Service) => Service
+}
+
+export async function startStack(t: Teardown, { more = {}, wrap = service => service }: StackOptions = {}) {
   const redis = await privateRedis(t)
   const dir = mkdtempSync(join(tmpdir(), 'matrix-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true }))
@@ -71,10 +88,11 @@ export async function startStack(t: Teardown) {
     RAG_DATA_DIR: join(dir, 'rag'),
     RAG_MODELS_DIR: join(import.meta.dirname, '../../run/models'),
     RAG_FREE_BYTES_MIN: '0',
+    ...more,
   })
-  const auth = await run(t, authService(authConfig(env)), authPort)
-  const rag = await run(t, ragService(ragConfig(env)), ragPort)
-  const agent = await run(t, agentService(loadConfig(AgentConfig, env)), agentPort)
+  const auth = await run(t, wrap(authService(authConfig(env))), authPort)
+  const rag = await run(t, wrap(ragService(ragConfig(env))), ragPort)
+  const agent = await run(t, wrap(agentService(loadConfig(AgentConfig, env))), agentPort)
   const signing = await signingKey(auth.app.redis, env.JWT_SECRET_KEY)
   const people = new Map<string, Person>()
   const credentials = new Map<Who, Credential>()
@@ -122,6 +140,10 @@ export async function startStack(t: Teardown) {
 
   return {
     redis,
+    env,
+    signing,
+    /** A real Envoy before the three. */
+    edge: () => startEnvoy(t, { auth: authPort, agent: agentPort, rag: ragPort }),
     auth,
     agent,
     rag,

@@ -1,31 +1,14 @@
-import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { authConfig } from '../../src/auth/config.ts'
-import { authService } from '../../src/auth/plugin.ts'
+import { AgentConfig } from '../../src/agent/config.ts'
+import { agentService } from '../../src/agent/plugin.ts'
+import { loadConfig } from '../../src/platform/config.ts'
 import { buildService } from '../../src/platform/service.ts'
-import { personAt } from '../auth/house.ts'
-import { privateRedis } from '../support/redis.ts'
-import { environment, password } from '../support/services.ts'
-
-const digest = (text: string) => createHash('sha1').update(text).digest('hex')
-
-/** CRC-16/XMODEM, as Redis Cluster computes it. */
-function crc16(bytes: Buffer): number {
-  let crc = 0
-  for (const byte of bytes) {
-    crc ^= byte << 8
-    for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0)) & 0xffff
-  }
-  return crc
-}
-
-/** The slot of a key: of what stands between its first `{` and the `}` after it, when that is something (Redis Cluster specification). */
-function slotOf(key: string): number {
-  const open = key.indexOf('{')
-  const close = key.indexOf('}', open + 1)
-  const tag = open >= 0 && close > open + 1 ? key.slice(open + 1, close) : key
-  return crc16(Buffer.from(tag)) % 16_384
-}
+import { says, upstream } from '../agent/upstream.ts'
+import { asking, personAt, until } from '../auth/house.ts'
+import { startStack } from '../matrix/stack.ts'
+import { password } from '../support/services.ts'
+import { crc16, slotOf, watchSlots } from './slots.ts'
 
 t.test('slots are computed as Redis does', async t => {
   t.equal(crc16(Buffer.from('123456789')), 0x31c3)
@@ -34,79 +17,76 @@ t.test('slots are computed as Redis does', async t => {
   t.equal(slotOf('foo{}{bar}'), crc16(Buffer.from('foo{}{bar}')) % 16_384, 'nothing between is no tag')
 })
 
-t.test('every script and every transaction of auth touches one slot, in whatever it does', async t => {
-  const redis = await privateRedis(t)
-  const env = environment(redis, {
-    ADMIN_USERNAME: 'root',
-    ADMIN_PASSWORD: password,
-    AUDIT_DIR: t.testdir(),
-    ...Object.fromEntries(['CALLER', 'ADDRESS', 'LOGIN', 'LOGIN_ACCOUNT'].map(name => [`LIMIT_${name}_PER_MIN`, '1000'])),
-    LIMIT_REGISTER_PER_5MIN: '1000',
-  })
-  const service = authService(authConfig(env))
-  const scripts = new Map<string, string>()
-  let watching: { status: string; disconnect(): void } | undefined
-  const touched: { what: string; keys: Set<string> }[] = []
-  const app = await buildService({
-    ...service,
-    async keys(app) {
-      const define = app.redis.defineCommand.bind(app.redis)
-      app.redis.defineCommand = (name, definition) => {
-        scripts.set(digest(String(definition.lua)), name)
-        define(name, definition)
-      }
-      const monitor = await app.redis.monitor()
-      watching = monitor
-      const transactions = new Map<string, Set<string>>()
-      monitor.on('monitor', (_time: string, [command = '', ...args]: string[], source: string) => {
-        const name = command.toLowerCase()
-        if (source === 'lua') return void (args[0] && touched.at(-1)?.keys.add(args[0]))
-        if (name === 'evalsha' || name === 'eval') {
-          const sha = name === 'eval' ? digest(JSON.parse(`"${args[0]}"`)) : String(args[0])
-          touched.push({ what: scripts.get(sha) ?? sha, keys: new Set(args.slice(2, 2 + Number(args[1]))) })
-        } else if (name === 'multi') transactions.set(source, new Set())
-        else if (name === 'exec') {
-          touched.push({ what: 'transaction', keys: transactions.get(source) ?? new Set() })
-          transactions.delete(source)
-        } else transactions.get(source)?.add(String(args[0]))
-      })
-      return service.keys(app)
-    },
-  })
-  t.teardown(async () => {
-    watching?.disconnect()
-    await app.close()
-  })
+t.test('every script and every transaction of the three services touches one slot, in whatever they do', async t => {
+  const slots = watchSlots(t)
+  const limits = ['CALLER', 'ADDRESS', 'LOGIN', 'LOGIN_ACCOUNT', 'AGENT', 'UPLOAD', 'RAG_QUERY'].map(
+    one => `LIMIT_${one}_PER_MIN`,
+  )
+  const more = Object.fromEntries([...limits, 'LIMIT_REGISTER_PER_5MIN'].map(name => [name, '1000']))
+  const { auth, agent, rag, env } = await startStack(t, { more, wrap: slots.noting })
+  const used = () => new Set(slots.touched.map(({ what }) => what))
 
-  const root = await personAt(app, 'root')
-  const ada = await personAt(app, 'ada')
-  const eve = await personAt(app, 'eve')
-  const post = (url: string, payload: object) => app.inject({ method: 'POST', url, payload })
-  await post('/login', { username: 'ada', password: 'a wrong password' })
-  await post('/login', { username: 'a}b{c', password: 'a wrong password' })
-  await post('/login', { username: '{}{}', password: 'a wrong password' })
+  const root = await personAt(auth.app, 'root')
+  const ada = await personAt(auth.app, 'ada')
+  const eve = await personAt(auth.app, 'eve')
+  const post = (url: string, payload: object) => auth.app.inject({ method: 'POST', url, payload })
+  for (const username of ['ada', 'a}b{c', '{}{}']) await post('/login', { username, password: 'a wrong password' })
   const next = (await post('/refresh', { refresh_token: ada.refresh_token })).json()
   await post('/refresh', { refresh_token: next.refresh_token })
   await post('/refresh', { refresh_token: ada.refresh_token })
-  const again = await personAt(app, 'ada')
+  const again = await personAt(auth.app, 'ada')
   await again.ask('POST', '/api-keys', { name: 'k', permissions: ['read:rag'], expires_in_days: 1 })
   await again.ask('PUT', '/me/password', { current_password: password, new_password: 'another password' })
   await root.ask('PATCH', `/users/${ada.user_id}`, { role: 'admin' })
   await root.ask('PATCH', `/users/${ada.user_id}`, { role: 'user' })
-  await root.ask('DELETE', `/users/${eve.user_id}`)
   await root.ask('GET', '/audit/verify')
-  await app.inject('/nothing')
+  await auth.app.inject('/nothing')
+  const replica = await buildService(slots.noting(auth.service))
+  await replica.close()
 
-  for (const { what, keys } of touched) {
-    const slots = new Set([...keys].map(slotOf))
-    if (slots.size > 1) t.fail(`${what} touches ${[...keys].join(', ')}`)
+  const [asks, stores] = [asking(agent.app, eve.headers), asking(rag.app, eve.headers)]
+  const stored = await stores('POST', '/documents', {
+    title: 'ferry',
+    text: 'The ferry to Lomma leaves at 07:40 from pier nine.',
+  })
+  const [{ id, job_id }] = stored.body.documents
+  await until(async () => (await stores('GET', `/jobs/${job_id}`)).body.state === 'ready')
+  const { body: run } = await asks('POST', '/query', { user_request: 'When does the ferry to Lomma leave?' })
+  t.ok(run.grounded, 'what is erased next was quoted')
+  await stores('DELETE', `/documents/${id}`)
+  await until(() => ['replace_message', 'replace_ending', 'advance_cursor'].every(name => used().has(name)))
+  await asks('DELETE', `/conversations/${run.conversation_id}`)
+  await asks('GET', '/usage')
+
+  const model = await upstream(t)
+  const modelled = { ...env, DEFAULT_LLM_PROVIDER: 'openai_compatible', DEFAULT_LLM_MODEL: 'm', DEFAULT_LLM_BASE_URL: model.url }
+  const thinking = await buildService(slots.noting(agentService(loadConfig(AgentConfig, modelled))))
+  t.teardown(() => thinking.close())
+  const thinks = asking(thinking, eve.headers)
+  // The model takes its time, until the run has been renewed; then one run is given up and one ends well.
+  model.play(async (_, reply) => {
+    while (!used().has('renew_run')) await pause(10)
+    says(reply, 'Hello.')
+  })
+  await thinks('POST', '/query', { user_request: 'Is anybody there?', mode: 'chat' })
+  const asked = model.next()
+  model.play(() => undefined)
+  const given = thinks('POST', '/query', { user_request: 'And now?', mode: 'chat' })
+  await asked
+  const [latest = ''] = await agent.app.redis.zrange(`runs:{${eve.user_id}}`, '0', '0', 'REV')
+  await asks('DELETE', `/runs/${latest}`)
+  await given
+  await root.ask('DELETE', `/users/${eve.user_id}`)
+
+  for (const { what, keys } of slots.touched) {
+    if (new Set([...keys].map(slotOf)).size > 1) t.fail(`${what} touches ${[...keys].join(', ')}`)
   }
-  const used = new Set(touched.map(({ what }) => what))
   t.same(
-    [...scripts.values()].filter(name => !used.has(name)),
+    slots.names().filter(name => !used().has(name)),
     [],
     'every script was run',
   )
-  t.ok(used.has('transaction'))
-  t.ok(touched.some(({ what, keys }) => what === 'admit' && keys.size >= 3))
+  t.ok(slots.names().length > 20, `${slots.names().length} scripts`)
+  t.ok(used().has('transaction'))
+  t.ok(slots.touched.some(({ what, keys }) => what === 'admit' && keys.size >= 3))
 })
