@@ -4,8 +4,9 @@ import type { App } from '../../src/platform/service.ts'
 import { verifier } from '../platform/verifier.ts'
 import { privateRedis } from '../support/redis.ts'
 import { auth, environment, signedIn } from '../support/services.ts'
+import { goodTokens } from './hostile/controls.ts'
 import { hostileTokens } from './hostile/list.ts'
-import { claimsOf, headerOf, sealed, signingKey } from './signing.ts'
+import { signingKey } from './signing.ts'
 
 const redis = await privateRedis(t)
 const env = environment(redis)
@@ -46,31 +47,17 @@ for (const [name, service, , path] of services) {
   })
 
   t.test(`${name}: tokens that differ only in what may differ are accepted`, async t => {
-    const claims = claimsOf(ada.token)
-    const now = Math.floor(Date.now() / 1000)
-    const own = Array.from({ length: 10 }, (_, i) => signedIn(app, `control${i}`))
-    const good = [
-      ...(await Promise.all(own)).map(({ token }) => `Bearer ${token}`),
-      `bearer ${ada.token}`,
-      `BEARER ${ada.token}`,
-      ...[
-        {},
-        { nbf: now },
-        { nbf: now - 3600 },
-        { exp: now + 60 },
-        { iat: now + 30 },
-        { jti: 'x' },
-        { permissions: [] },
-        { role: 'guest' },
-        { client: 'a claim nobody asked for' },
-      ].map(changes => `Bearer ${sealed(signing, headerOf(signing), { ...claims, ...changes })}`),
-    ]
+    const own = await Promise.all(Array.from({ length: 10 }, (_, i) => signedIn(app, `control${i}`)))
+    const good = goodTokens(
+      { token: ada.token, signing },
+      own.map(({ token }) => token),
+    )
     t.ok(good.length >= 20)
     for (const authorization of good) {
       const reply = await service.inject({ url: path, headers: { authorization } })
       t.equal(reply.statusCode, 200, reply.body)
     }
-    const reply = await service.inject({ url: path, headers: { authorization: good.at(-2) } })
+    const reply = await service.inject({ url: path, headers: { authorization: good.at(-1) } })
     t.match(
       reply.json(),
       { role: 'user', permissions: ['read:agent', 'write:agent', 'read:rag', 'write:rag'] },
