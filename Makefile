@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-faults bench bench-full bench-compare clean purge
+.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-identity test-faults bench bench-full bench-compare clean purge
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ test: setup ## Run every test; needs no running stack and disturbs none
 
 test-edge: setup ## Attack the edge at length (about ten minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/edge-long/*.long.ts)
+
+test-identity: setup ## Attack accounts, tokens, revocation and the audit log at length (about fifteen minutes)
+	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/identity-long/*.long.ts)
 
 test-faults: setup ## Kill, damage and break off at length (about half an hour)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/faults-long/*.long.ts)
