@@ -1,10 +1,38 @@
-// The gateway Envoy is measured against: @fastify/http-proxy in a thread of its own, forwarding prefixes and checking nothing.
-import { parentPort, workerData } from 'node:worker_threads'
+// The gateway Envoy is measured against: @fastify/http-proxy with @fastify/jwt before it, as one would write it by hand, a process of
+// its own. It verifies the same tokens with the same keys, cached as the services cache them, and does nothing else of what the edge does.
+// Arguments: the ports of auth, agent and rag.
+import { createPublicKey, type webcrypto } from 'node:crypto'
 import proxy from '@fastify/http-proxy'
-import Fastify from 'fastify'
+import jwt, { type TokenOrHeader } from '@fastify/jwt'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { AUDIENCE, ISSUER, TOKEN_TYPE } from '../src/contracts/claims.ts'
+
+const [auth, agent, rag] = process.argv.slice(2)
+const { keys } = (await (await fetch(`http://127.0.0.1:${auth}/.well-known/jwks.json`)).json()) as {
+  keys: (webcrypto.JsonWebKey & { kid: string })[]
+}
+const pems = new Map(
+  keys.map(key => [key.kid, createPublicKey({ key, format: 'jwk' }).export({ type: 'spki', format: 'pem' }).toString()]),
+)
+const kidOf = (token: TokenOrHeader): string => ('header' in token ? token.header.kid : String(token.kid))
 
 const app = Fastify()
-for (const name of ['auth', 'agent', 'rag']) {
-  await app.register(proxy, { upstream: `http://127.0.0.1:${workerData[name]}`, prefix: `/${name}` })
+await app.register(jwt, {
+  secret: { public: async (_request: FastifyRequest, token: TokenOrHeader) => pems.get(kidOf(token)) ?? '' },
+  decode: { complete: true },
+  verify: { algorithms: ['EdDSA'], allowedIss: ISSUER, allowedAud: AUDIENCE, checkTyp: TOKEN_TYPE, cache: 10_000 },
+})
+for (const [prefix, port] of [
+  ['/auth', auth],
+  ['/agent', agent],
+  ['/rag', rag],
+] as const) {
+  await app.register(proxy, {
+    upstream: `http://127.0.0.1:${port}`,
+    prefix,
+    preHandler: async request => {
+      if (!/\/(health|login|register)$/.test(request.url)) await request.jwtVerify()
+    },
+  })
 }
-parentPort?.postMessage(await app.listen({ host: '127.0.0.1', port: 0 }))
+process.stdout.write(await app.listen({ host: '127.0.0.1', port: 0 }))
