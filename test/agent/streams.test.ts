@@ -6,29 +6,13 @@ import { AgentConfig } from '../../src/agent/config.ts'
 import { agentService } from '../../src/agent/plugin.ts'
 import { loadConfig } from '../../src/platform/config.ts'
 import { buildService } from '../../src/platform/service.ts'
+import { eventsIn } from './events.ts'
 import { house } from './house.ts'
 
 const here = await house(t)
 const { person, url, replica, agentEnv } = here
 const question = 'When does the ferry to Lomma leave?'
 const ends = ['done', 'error', 'cancelled']
-
-interface Event {
-  id: string
-  event: string
-  // biome-ignore lint/suspicious/noExplicitAny: events are matched, not typed
-  data: any
-}
-
-function eventsIn(text: string): Event[] {
-  return text
-    .split('\n\n')
-    .filter(block => block.startsWith('id: '))
-    .map(block => {
-      const [id = '', event = '', data = ''] = block.split('\n').map(line => line.replace(/^\w+: /, ''))
-      return { id, event, data: JSON.parse(data) }
-    })
-}
 
 const stream = (headers: Record<string, string>, to = url, signal?: AbortSignal) =>
   fetch(`${to}/query`, {

@@ -30,7 +30,16 @@ export function remote({ provider, model, baseUrl: baseURL, apiKey }: Remote): M
     anthropic: () => createAnthropic(settings)(model),
     google: () => createGoogleGenerativeAI(settings)(model),
   }[provider]()
-  return { name: `${provider}/${model}`, turn: (turn, signal) => pieces(languageModel, turn, signal) }
+  return {
+    name: `${provider}/${model}`,
+    async *turn(turn, signal) {
+      try {
+        yield* pieces(languageModel, turn, signal)
+      } catch (error) {
+        throw broken(error)
+      }
+    },
+  }
 }
 
 async function* pieces(
