@@ -70,6 +70,7 @@ export function openCalculator(): { tool: Tool; close(): Promise<void> } {
     description: 'Works out an arithmetic expression, with functions, constants and units.',
     parameters: Calculation,
     permission: 'read:agent',
+    numbersFromDocuments: true,
     async run(given, { signal }) {
       const { expression } = demand('calculator', Calculation, given)
       if (waiting >= WAITING_MAX) throw failure('unavailable')
