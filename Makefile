@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-identity test-faults bench bench-full bench-compare clean purge
+.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-search bench bench-peers bench-full bench-compare clean purge
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,14 @@ bench-full: setup ## Measure it in full (about an hour)
 
 bench-compare: setup ## Name the ratios that fell between two results: A=old.json B=new.json
 	@$(NODE) benchmarks/compare.ts "$(A)" "$(B)"
+
+bench-peers: setup ## Bring Chroma and pgvector to run/peers and measure search beside them
+	@test -x run/peers/bin/python || python3 -m venv run/peers
+	@run/peers/bin/pip install -q -r benchmarks/peers.txt
+	@$(NODE) benchmarks/search.ts --peers $(ARGS)
+
+test-search: setup ## Churn collections and open ten thousand of them (long)
+	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/search-long/*.long.ts)
 
 clean: stop ## Remove what setup made; data and .env stay
 	rm -rf run node_modules .tap
