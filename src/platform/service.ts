@@ -58,7 +58,8 @@ export async function buildService({ name, config, keys, plugin, bodyBytesMax = 
     logger: {
       level: config.LOG_LEVEL,
       base: { service: name },
-      redact: ['req.headers.authorization', 'req.headers.cookie'],
+      // The last is what @fastify/multipart writes of each form at the level trace.
+      redact: ['req.headers.authorization', 'req.headers.cookie', 'busboyOptions.headers'],
       serializers: { err: loggedError },
     },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
