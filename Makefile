@@ -47,6 +47,9 @@ test-edge: setup ## Attack the edge at length (about ten minutes)
 test-identity: setup ## Attack accounts, tokens, revocation and the audit log at length (about fifteen minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/identity-long/*.long.ts)
 
+test-models: setup ## Misbehave as a model server in 54 ways, cancel, take Redis away (some minutes)
+	@PATH="node_modules/.bin:$$PATH" tap run --timeout=600 --jobs=1 $(or $(ARGS),test/agent-long/*.long.ts)
+
 test-faults: setup ## Kill, damage and break off at length (about half an hour)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/faults-long/*.long.ts)
 
