@@ -3,7 +3,7 @@ NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-search bench bench-peers bench-full bench-compare clean purge
+.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-models test-search bench bench-peers bench-full bench-compare clean purge
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
