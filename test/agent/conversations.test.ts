@@ -67,6 +67,20 @@ t.test('a question that leans on the one before finds its evidence', async t => 
   const next = (await dot.ask({ user_request: 'and in 2019?', conversation_id: first.conversation_id })).json()
   t.match(next, { grounded: true, final_response: /410 tonnes/, conversation_id: first.conversation_id })
   t.equal((await dot.send('GET', `/conversations/${first.conversation_id}`)).json().messages.length, 4)
+  for (const user_request of ['in 2019?', '2019?', 'How large was it in 2019?']) {
+    const { conversation_id } = (await dot.ask({ user_request: first.original_request })).json()
+    t.match((await dot.ask({ user_request, conversation_id })).json().final_response, /410 tonnes/, user_request)
+  }
+  const restarted = await replica()
+  const payload = { user_request: 'and in 2019?', conversation_id: first.conversation_id }
+  const later = await restarted.app.inject({ method: 'POST', url: '/query', headers: dot.headers, payload })
+  t.match(later.json(), { grounded: true, final_response: /410 tonnes/ }, 'asked of a process started later')
+
+  await dot.store('well', 'The north well was sealed in 1921.')
+  const other = { user_request: 'When was the north well sealed?', conversation_id: first.conversation_id }
+  const { final_response } = (await dot.ask(other)).json()
+  t.match(final_response, /1921/)
+  t.notMatch(final_response, /harvest/, 'an old subject does not colour a new question')
 })
 
 t.test('what a document said leaves every run and conversation when the document is erased', async t => {
