@@ -16,21 +16,24 @@ export function notePid(folder: string, name: string, pid: number) {
 
 /** The pid noted for `name`, if that very process still lives. */
 export function livingPid(folder: string, name: string): number | undefined {
-  const note = read(join(folder, name))
-  const [pid = '', ...born] = note.trim().split(' ')
-  return note && born.join(' ') === birth(Number(pid)) ? Number(pid) : undefined
+  const noted = note(folder, name)
+  return noted && noted.born === birth(noted.pid) ? noted.pid : undefined
 }
 
 /** Ends the process noted for `name`, if it lives, with its group: asked first, made to after 30 s. Forgets the note. */
 export async function endLeftover(folder: string, name: string): Promise<void> {
-  const pid = livingPid(folder, name)
-  if (pid) process.kill(pid, 'SIGTERM')
-  const late = Date.now() + END_MS_MAX
-  while (livingPid(folder, name)) {
-    if (pid && Date.now() > late) process.kill(pid, 'SIGKILL')
-    await pause(LOOK_EVERY_MS)
+  const noted = note(folder, name)
+  // The process itself is looked at, not its note: it may forget that a little before it ends.
+  const lives = () => noted && noted.born === birth(noted.pid)
+  if (noted && lives()) {
+    process.kill(noted.pid, 'SIGTERM')
+    const late = Date.now() + END_MS_MAX
+    while (lives()) {
+      if (Date.now() > late) process.kill(noted.pid, 'SIGKILL')
+      await pause(LOOK_EVERY_MS)
+    }
+    endGroup(noted.pid)
   }
-  if (pid) endGroup(pid)
   forgetPid(folder, name)
 }
 
@@ -45,6 +48,11 @@ export function endGroup(pid: number) {
 
 export function forgetPid(folder: string, name: string) {
   rmSync(join(folder, name), { force: true })
+}
+
+function note(folder: string, name: string): { pid: number; born: string } | undefined {
+  const [pid, ...born] = read(join(folder, name)).trim().split(' ')
+  return pid ? { pid: Number(pid), born: born.join(' ') } : undefined
 }
 
 /** When the process began: boot id and clock ticks since boot (field 22 of proc(5) stat); empty when there is none or it is a zombie. */

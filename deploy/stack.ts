@@ -127,18 +127,22 @@ async function stopInOrder(parts: Map<PartName, Part>) {
   }
 }
 
-/** Starts each part as soon as those it comes after are ready. Rejects with the first failure, once the others have settled. */
+/**
+ * Starts each part as soon as those it comes after are ready. The first failure ends the others, which may wait for the part that failed;
+ * rejects with it once they have settled.
+ */
 async function startInOrder(plans: PartPlan[], parts: Map<PartName, Part>, signal?: AbortSignal) {
+  const failing = new AbortController()
+  const within = AbortSignal.any([failing.signal, ...(signal ? [signal] : [])])
   const starts = new Map<PartName, Promise<void>>()
   for (const { name, after } of plans) {
     const before = Promise.all(after.map(earlier => starts.get(earlier)))
-    starts.set(
-      name,
-      before.then(() => parts.get(name)?.start(signal)),
-    )
+    const start = before.then(() => parts.get(name)?.start(within))
+    starts.set(name, start)
+    start.catch(reason => failing.abort(reason))
   }
-  const failed = (await Promise.allSettled(starts.values())).find(({ status }) => status === 'rejected')
-  if (failed) throw (failed as PromiseRejectedResult).reason
+  await Promise.allSettled(starts.values())
+  failing.signal.throwIfAborted()
 }
 
 async function healthy(url: string) {
