@@ -1,6 +1,6 @@
 // The append-only file of Redis, cut: what a disk that filled up, a snapshot or a careless hand leave. Redis loads what is before the cut
 // without a word, so it is for auth to notice that credentials which were ended have come back to life.
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -12,8 +12,8 @@ import { seededNumbers } from '../support/seeded.ts'
 import { actsOf, held } from './acts.ts'
 import { asking, house } from './house.ts'
 
-/** Every second cut lies this close to the end, in bytes: there the last revocations are. */
-const END_BYTES = 4096
+/** The file is cut before each of so many commands at its end too: there the last revocations are. */
+const LAST_COMMANDS = 24
 const REFUSAL = /^Redis holds less than the audit log on disk says it once did/
 
 interface Credential {
@@ -48,14 +48,16 @@ async function ended(t: Test) {
   return { dir, env: home.env, credentials }
 }
 
-/** Cuts the file at `count` places, starts Redis and auth on each, and holds auth to: it refuses to start, or nothing dead is alive. */
+/** Cuts the file at `count` random places and before each of its last commands, starts Redis and auth on each, and holds auth to: it refuses to start, or nothing dead is alive. */
 export async function cutAnywhere(t: Test, count: number, seed: number) {
   const { dir, env, credentials } = await ended(t)
   const folder = 'appendonlydir'
   const file = readdirSync(join(dir, 'redis', folder)).find(name => name.endsWith('.incr.aof')) ?? ''
   const { size } = statSync(join(dir, 'redis', folder, file))
   const number = seededNumbers(seed)
-  const places = Array.from({ length: count }, (_, i) => (i % 2 ? number(size) : size - 1 - number(Math.min(size, END_BYTES))))
+  const text = readFileSync(join(dir, 'redis', folder, file), 'latin1')
+  const commands = [...text.matchAll(/^\*\d+\r\n\$\d+\r\n/gm)].map(({ index }) => index)
+  const places = [...commands.slice(-LAST_COMMANDS), ...Array.from({ length: count }, () => number(size))]
   let refused = 0
   for (const [i, at] of [size, ...places].entries()) {
     const [data, audit] = [join(dir, `data${i}`), join(dir, `audit${i}`)]
@@ -77,5 +79,5 @@ export async function cutAnywhere(t: Test, count: number, seed: number) {
     }
     await redis.stop()
   }
-  t.ok(refused >= count / 2, `${count} cuts of ${size} bytes, ${refused} of them refused`)
+  t.ok(refused >= count / 2, `${places.length} cuts of ${size} bytes, ${refused} of them refused`)
 }

@@ -84,13 +84,24 @@ t.test('a hash made at another cost is replaced when its owner signs in, and onl
   }
 })
 
-t.test('an absent, a disabled and an existing name cost the same work', async t => {
+t.test('an absent, a disabled and an existing name cost the same work, before the lock and behind it', async t => {
   const person = await register('working', 'a password that works')
   await register('resting', 'a password that rests')
   const resting = (await userKey('resting')).slice(6, -1)
   await admin.ask('PATCH', `/users/${resting}`, { disabled: true })
   t.equal(person.status, 201)
   let hashes = 0
+  const locked = new Set<number>()
+  let sent = 0
+  const send = app.redis.sendCommand.bind(app.redis)
+  app.redis.sendCommand = (command, ...more) => {
+    if (String(command.args).includes('login')) sent += 1
+    return send(command, ...more)
+  }
+  t.teardown(() => {
+    app.redis.sendCommand = send
+  })
+  const commands = () => sent
   const counting = createHook({
     init: (_id, type) => {
       hashes += Number(/argon2/i.test(type))
@@ -107,8 +118,23 @@ t.test('an absent, a disabled and an existing name cost the same work', async t 
     t.equal(await login(username, password), 401)
     counts[`${username} ${password}`] = hashes - before
   }
-  counting.disable()
   t.same([...new Set(Object.values(counts))], [1], JSON.stringify(counts))
+
+  const names = ['working', 'resting', 'nobody']
+  const lock = (name: string) => Promise.all(Array.from({ length: 6 }, () => login(name, 'a wrong password')))
+  await Promise.all(names.map(lock))
+  const before = hashes
+  for (const name of names) {
+    for (const password of ['a wrong password', 'a password that works', 'a password that rests']) {
+      const began = commands()
+      t.equal(await login(name, password), 423)
+      locked.add(commands() - began)
+    }
+  }
+  t.equal(hashes, before, 'a locked name has nothing hashed')
+  t.ok(sent > 0)
+  t.equal(locked.size, 1, `and the same asked of Redis: ${[...locked]}`)
+  counting.disable()
 })
 
 t.test('few are hashed at once, a bounded number wait, and the rest are sent away', async t => {

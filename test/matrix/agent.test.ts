@@ -57,6 +57,8 @@ const table: Table = {
 
 t.test('the agent answers each route to each caller as the table says', t => drive(t, stack, agent, table))
 
+t.test('and through the edge', async t => drive(t, stack, agent, table, await stack.edge()))
+
 t.test('a tool called over MCP demands the right it stands for', async t => {
   const tools: [string, object][] = [
     ['search_documents', { query: 'anybody' }],

@@ -77,3 +77,5 @@ const table: Table = {
 }
 
 t.test('auth answers each route to each caller as the table says', t => drive(t, stack, auth, table))
+
+t.test('and through the edge', async t => drive(t, stack, auth, table, await stack.edge()))

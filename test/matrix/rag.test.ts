@@ -91,3 +91,5 @@ const table: Table = {
 }
 
 t.test('rag answers each route to each caller as the table says', t => drive(t, stack, rag, table))
+
+t.test('and through the edge', async t => drive(t, stack, rag, table, await stack.edge()))
