@@ -29,7 +29,7 @@ t.test('a section is the bytes of its blocks, under the path of headings above i
 })
 
 t.test('no control character, lone surrogate, byte order mark or foreign line end gets through', async t => {
-  const dirty = '\ufeffa\0b\u0007c\r\nd\re\u2028f\u0085g\u009f\ud800h\udc00\ufffei\u00ad \u{1f600}\t\u00a0'
+  const dirty = '\ufeffa\0b\u0007c\r\nd\re\u2028f\u0085g\u009f\ud800h\udc00\ufffd\ufffei\u00ad \u{1f600}\t\u00a0'
   const { text } = canonical([{ kind: 'paragraph', text: dirty }])
   t.equal(text, 'abc\nd\ne\nf\nghi \u{1f600}')
   t.ok(text.isWellFormed())

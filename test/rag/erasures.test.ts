@@ -81,6 +81,44 @@ t.test('erasing a document whose job is under way stops the job first', async t 
   t.same(catalogue.jobs.unfinished(), [])
 })
 
+t.test('a document is erased in every state it can be in, and nothing of it is left', async t => {
+  const plain = plainStages(new Map())
+  const hang = (_: unknown, signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  let release = () => {}
+  const released = new Promise<void>(resolve => (release = resolve))
+  const { upload, ended, documents, erasures, catalogue, originals, shelf } = await partsFor(t, {
+    stages: {
+      extract: (file, signal) => (file.name.startsWith('hang') ? hang(file, signal) : plain.extract(file, signal)),
+      async embed(texts) {
+        if (texts.includes('slow')) await released
+        return plain.embed(texts)
+      },
+    },
+  })
+  const ready = await upload('ann', 'ready.txt', 'text')
+  await ended('ann', ready.job_id)
+  const failed = await upload('ann', 'failed.txt', '\n\n')
+  await ended('ann', failed.job_id)
+  const embedding = await upload('ann', 'embedding.txt', 'slow')
+  while (documents.job('ann', embedding.job_id).state !== 'embedding') await new Promise(setImmediate)
+  const extracting = await upload('ann', 'hang1.txt', '1')
+  // Two readers at once: the third of these waits for its turn, the others for a place among what runs.
+  const waiting = await Promise.all(['2', '3', '4', '5'].map(n => upload('ann', `hang${n}.txt`, n)))
+  const all = [ready, failed, embedding, extracting, ...waiting]
+  const states = all.map(({ id }) => documents.one('ann', id).state)
+  t.same([...new Set(states)].toSorted(), ['embedding', 'extracting', 'failed', 'queued', 'ready'])
+  const { collection_id } = documents.one('ann', ready.id)
+  const receipts = all.map(({ id }) => erasures.document('ann', collection_id, id))
+  release()
+  await Promise.all(receipts)
+  for (const { id } of all) t.throws(() => documents.one('ann', id), { code: 'not_found' })
+  t.equal(shelf.size, 0)
+  t.equal(catalogue.documents.holds(collection_id), false)
+  t.same(catalogue.jobs.unfinished(), [])
+  for (const kind of ['originals', 'texts']) t.same(await readdir(join(originals.directory(collection_id), kind)), [], kind)
+})
+
 t.test('while the stream is away the document is gone, the receipt waits, and the next start tells', async t => {
   const folder = await dataFolder(t)
   const shelf: Shelf = new Map()

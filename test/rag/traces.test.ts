@@ -11,10 +11,17 @@ const started = await run('start', { ...ADMIN, LIMIT_ADDRESS_PER_MIN: '0' })
 if (started.code !== 0) throw new Error(started.stderr)
 
 /** Files below the folder that hold the word. */
-const holding = (word: string, below = '.') =>
-  globSync(`${below}/**`, { cwd: dir }).filter(
-    path => statSync(join(dir, path)).isFile() && readFileSync(join(dir, path)).includes(word),
-  )
+const holding = (word: string, below = '.') => globSync(`${below}/**`, { cwd: dir }).filter(path => holds(join(dir, path), word))
+
+/** Whether it is a file with the word in it; one that goes while it is looked at has none. */
+function holds(path: string, word: string): boolean {
+  try {
+    return statSync(path).isFile() && readFileSync(path).includes(word)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
 
 /** Uploads a document with the word in its text and its name, and has it told in an answer. */
 async function plant(t: Test, who: Person, word: string) {

@@ -1,4 +1,5 @@
 // Twins of src/rag/arrivals.ts, uploads.ts and idempotency.ts: what a request makes, and that a refused one leaves nothing.
+import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -79,6 +80,16 @@ t.test('two uploads of the same bytes at once make one document', async t => {
   t.equal(new Set(answers.map(({ id }) => id)).size, 1)
   t.same(answers.map(({ status }) => status).toSorted(), [200, 200, 200, 200, 200, 200, 200, 202])
   t.equal(parts.catalogue.documents.count(parts.collections.home('ann').id), 1)
+})
+
+t.test('two uploads under the same name at once make one document, and the last of them is what it becomes', async t => {
+  const parts = await partsFor(t)
+  const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => parts.upload('ann', 'a.txt', `text ${i}`)))
+  t.equal(new Set(answers.map(({ id }) => id)).size, 1)
+  for (const { job_id } of answers) await parts.ended('ann', job_id)
+  const { version, job_id } = parts.documents.one('ann', answers[0]?.id ?? '')
+  const last = answers.findIndex(answer => answer.job_id === job_id)
+  t.equal(version, createHash('sha256').update(`text ${last}`).digest('hex'))
 })
 
 t.test('equal names in one request are refused and leave nothing', async t => {

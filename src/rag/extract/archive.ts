@@ -1,6 +1,7 @@
 // Archives of documents. Before any parser unpacks one, every entry is inflated once and counted, on the bytes that really come out,
 // whatever the directory claims. Entries are only ever looked up by name in memory: none becomes a file, wherever its name points.
 import { Readable } from 'node:stream'
+import { crc32 } from 'node:zlib'
 import JSZip from 'jszip'
 import { Refusal } from './refusal.ts'
 
@@ -26,8 +27,10 @@ export async function openArchive(bytes: Buffer, limits: ArchiveLimits): Promise
   }
   let unpacked = 0
   for (const entry of entries) {
+    let sum = 0
     for await (const part of new Readable().wrap(entry.nodeStream())) {
       unpacked += (part as Buffer).length
+      sum = crc32(part as Buffer, sum)
       if (unpacked > limits.unpackedBytesMax) {
         throw new Refusal('too_large', `The document unpacks to more than ${limits.unpackedBytesMax} bytes, the limit`)
       }
@@ -35,8 +38,15 @@ export async function openArchive(bytes: Buffer, limits: ArchiveLimits): Promise
         throw new Refusal('too_large', `The document unpacks to more than ${limits.unpackRatioMax} times its size, the limit`)
       }
     }
+    if (sum !== (claimedSum(entry) ?? sum)) throw new Refusal('damaged', '', `the checksum of ${entry.name} is wrong`)
   }
   return { names: Object.keys(archive.files), read: async name => archive.file(name)?.async('nodebuffer') }
+}
+
+/** The checksum the directory gives; the library compares it only if it may first unpack everything into memory. */
+function claimedSum(entry: JSZip.JSZipObject): number | undefined {
+  const sum = (entry as { _data?: { crc32?: number } })._data?.crc32
+  return sum === undefined ? undefined : sum >>> 0
 }
 
 async function load(bytes: Buffer): Promise<JSZip> {

@@ -53,13 +53,14 @@ export function canonical(blocks: Block[]): { text: string; sections: Section[] 
 
 /**
  * Line ends become `\n`; odd blanks become spaces; control characters other than tab and newline, soft hyphens, stray byte order marks,
- * noncharacters and lone surrogates go; blanks at line ends and empty lines around go, more than one empty line becomes one.
+ * noncharacters, lone surrogates and what stands for an unreadable character (a parser makes one of `&#xD800;`) go; blanks at line ends
+ * and empty lines around go, more than one empty line becomes one.
  */
 function clean(text: string): string {
   return text
     .replace(/\r\n?|[\u0085\u2028\u2029\v\f]/g, '\n')
     .replace(/[\u00a0\u202f\u2007]/g, ' ')
-    .replace(/[^\P{Cc}\t\n]|[\u00ad\ufeff]|\p{Noncharacter_Code_Point}|\p{Surrogate}/gu, '')
+    .replace(/[^\P{Cc}\t\n]|[\u00ad\ufeff\ufffd]|\p{Noncharacter_Code_Point}|\p{Surrogate}/gu, '')
     .replace(/(?<![ \t])[ \t]+$/gm, '') // the look-behinds keep a run of a million blanks linear
     .replace(/^\n+|(?<!\n)\n+$/g, '')
     .replace(/\n{3,}/g, '\n\n')

@@ -1,0 +1,205 @@
+// What taking documents in costs: upload to searchable beside the bare embedding of the same passages by the same model and threads, what
+// it does to searches and to the event loop meanwhile, and what one user's load does to another's single document.
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import type { Stack } from '../deploy/stack.ts'
+import { ragConfig } from '../src/rag/config.ts'
+import { openLanes } from '../src/rag/lanes.ts'
+import { onStack, percentile, progress, send, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import { median, report, rowOf } from './report.ts'
+
+const { values } = parseArgs({
+  options: {
+    documents: { type: 'string', default: '200' },
+    load: { type: 'string', default: '400' },
+    rounds: { type: 'string', default: '3' },
+    singles: { type: 'string', default: '5' },
+  },
+})
+const [documents, load, rounds, singles] = [values.documents, values.load, values.rounds, values.singles].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
+/** Files of one form, and passages embedded bare between two looks at the clock. */
+const FILES = 100
+const BARE_TEXTS = 64
+const EVERY_MS = 20
+
+const words =
+  'the harbour master writes every boat that comes in or leaves into his book with its load and the hour of the tide'.split(' ')
+/** A text of 1 to 20 paragraphs of some 60 words, no two alike. */
+function textOf(seed: string, n: number): string {
+  const paragraphs = 1 + ((n * 7919) % 20)
+  const word = (i: number) => words[(i * i + n) % words.length] ?? ''
+  return Array.from(
+    { length: paragraphs },
+    (_, p) => `Entry ${seed} ${n} ${p}: ${Array.from({ length: 60 }, (_, i) => word(i + p)).join(' ')}.`,
+  ).join('\n\n')
+}
+
+const runs = {
+  bare: [] as number[],
+  passages: [] as number[],
+  documents: [] as number[],
+  share: [] as number[],
+  lag: [] as number[],
+  health: [] as number[],
+  quiet: [] as number[],
+  loaded: [] as number[],
+  searchShare: [] as number[],
+  solo: [] as number[],
+  beside: [] as number[],
+  fair: [] as number[],
+}
+await onStack(unlimited, async stack => {
+  for (let round = 1; round <= rounds; round++) {
+    const [ann, bob] = [await visitor(stack.url, `ann${round}`), await visitor(stack.url, `bob${round}`)]
+    const bare = await bareRate(textOf(`bare${round}`, 19))
+    await alone(stack, ann, bare, round)
+    await together(stack, bob, round)
+    progress(`round ${round}/${rounds}: ${runs.share.at(-1)?.toFixed(2)} of bare, fairness ${runs.fair.at(-1)?.toFixed(1)}`)
+  }
+})
+report({
+  name: 'ingest',
+  claim:
+    'Upload to searchable runs at nearly the speed of the bare embedding, holds up neither searches nor the event loop, and one user’s load does not hold up another.',
+  command: 'node benchmarks/ingest.ts',
+  setting: { documents, load, rounds, singles, embedThreads: ragConfig(process.env).RAG_EMBED_THREADS },
+  rows: [
+    rowOf('bare embedding', 'passages per s', runs.bare),
+    rowOf('upload to searchable', 'passages per s', runs.passages),
+    rowOf('upload to searchable', 'documents per s', runs.documents),
+    rowOf('upload to searchable beside bare', 'of bare', runs.share),
+    rowOf('event loop delay meanwhile, p99', 'ms', runs.lag),
+    rowOf('/health meanwhile, p99', 'ms', runs.health),
+    rowOf('search p99, quiet', 'ms', runs.quiet),
+    rowOf('search p99, during ingestion', 'ms', runs.loaded),
+    rowOf('search p99, during beside quiet', 'times quiet', runs.searchShare),
+    rowOf('a single document, alone', 'ms', runs.solo),
+    rowOf('a single document, beside a load', 'ms', runs.beside),
+    rowOf('a single document, beside a load', 'times alone', runs.fair),
+  ],
+  notClaimed: 'the speed of other models, or that a document is searchable while the whole machine is busy with something else.',
+})
+
+/** Passages per second of the model alone, in a lane like the service's. */
+async function bareRate(text: string): Promise<number> {
+  const config = ragConfig(process.env)
+  const lanes = await openLanes({
+    modelsDir: join(import.meta.dirname, '../run/models'),
+    model: config.RAG_EMBEDDING_MODEL,
+    embedThreads: config.RAG_EMBED_THREADS,
+    chunkTokens: config.RAG_CHUNK_SIZE,
+    chunkOverlap: config.RAG_CHUNK_OVERLAP,
+  })
+  try {
+    const chunks = await lanes.chunk(text, [])
+    const texts = Array.from({ length: BARE_TEXTS }, (_, i) => chunks[i % chunks.length]?.content ?? '')
+    await lanes.embedPassages(texts.slice(0, 8))
+    const began = performance.now()
+    for (let i = 0; i < config.RAG_EMBED_THREADS * 4; i++) await lanes.embedPassages(texts)
+    const rate = (4 * config.RAG_EMBED_THREADS * BARE_TEXTS * 1000) / (performance.now() - began)
+    runs.bare.push(rate)
+    return rate
+  } finally {
+    await lanes.close()
+  }
+}
+
+/** One user's documents and nothing else but a look at the service's health now and then. */
+async function alone(stack: Stack, ann: Visitor, bare: number, round: number) {
+  const rag = `http://127.0.0.1:${stack.ports.rag}`
+  await eventLoopP99(rag)
+  const began = performance.now()
+  await uploadAll(ann, `alone${round}`, documents)
+  const health: number[] = []
+  while ((await waiting(ann)) > 0) {
+    health.push((await send(`${rag}/health`, 'GET')).ms)
+    await pause(EVERY_MS)
+  }
+  const seconds = (performance.now() - began) / 1000
+  runs.lag.push(await eventLoopP99(rag))
+  runs.health.push(percentile(health, 0.99))
+  const passages = await passagesOf(ann)
+  runs.passages.push(passages / seconds)
+  runs.documents.push(documents / seconds)
+  runs.share.push(passages / seconds / bare)
+}
+
+/** One user's load, and another who searches and adds a document now and then. */
+async function together(stack: Stack, bob: Visitor, round: number) {
+  await bob.add('tides', textOf('tides', 3))
+  const quiet = await searchP99(bob)
+  const solo = await singlesOf(bob, `solo${round}`)
+  const eve = await visitor(stack.url, `eve${round}`)
+  await uploadAll(eve, `load${round}`, load)
+  const beside = await singlesOf(bob, `beside${round}`)
+  const loaded = await searchP99(bob)
+  const left = await waiting(eve)
+  if (left === 0) progress('the load was over before the measuring was: give --load a larger number')
+  while ((await waiting(eve)) > 0) await pause(EVERY_MS)
+  runs.quiet.push(quiet)
+  runs.loaded.push(loaded)
+  runs.searchShare.push(loaded / quiet)
+  runs.solo.push(solo)
+  runs.beside.push(beside)
+  runs.fair.push(beside / solo)
+}
+
+async function uploadAll(who: Visitor, seed: string, count: number) {
+  for (let at = 0; at < count; at += FILES) {
+    const form = new FormData()
+    for (let n = at; n < Math.min(count, at + FILES); n++) form.append('file', new File([textOf(seed, n)], `${seed}-${n}.txt`))
+    const reply = await fetch(`${who.url}/rag/documents`, { method: 'POST', headers: who.headers, body: form })
+    if (reply.status !== 202) throw new Error(`upload: ${reply.status} ${await reply.text()}`)
+  }
+}
+
+/** Documents of theirs that are not ready, at least: looked for state by state. */
+async function waiting(who: Visitor): Promise<number> {
+  let count = 0
+  for (const state of ['queued', 'extracting', 'embedding']) {
+    const { text } = await who.send('GET', `/rag/documents?state=${state}&limit=1`)
+    count += JSON.parse(text).documents.length
+  }
+  return count
+}
+
+async function passagesOf(who: Visitor): Promise<number> {
+  let passages = 0
+  for (let cursor = ''; ; ) {
+    const page = JSON.parse((await who.send('GET', `/rag/documents?limit=200${cursor}`)).text)
+    for (const document of page.documents) passages += document.passages
+    if (!page.next_cursor) return passages
+    cursor = `&cursor=${page.next_cursor}`
+  }
+}
+
+async function singlesOf(who: Visitor, seed: string): Promise<number> {
+  const times: number[] = []
+  for (let n = 0; n < singles; n++) {
+    const began = performance.now()
+    await who.add(`${seed}-${n}`, textOf(`${seed}-${n}`, 2))
+    times.push(performance.now() - began)
+  }
+  return median(times)
+}
+
+async function searchP99(who: Visitor): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < 100; i++) {
+    times.push((await who.send('POST', '/rag/search', { query: `when does boat ${i} leave the harbour` })).ms)
+    await pause(EVERY_MS)
+  }
+  return percentile(times, 0.99)
+}
+
+/** The delay of rag's event loop since it was last asked, in milliseconds. */
+async function eventLoopP99(rag: string): Promise<number> {
+  const { text } = await send(`${rag}/metrics`, 'GET')
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1]) * 1000
+}
