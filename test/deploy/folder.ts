@@ -1,6 +1,7 @@
 // A folder with ports of its own in `.env`, and the command line of the stack in it, as a person in a terminal has them.
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
@@ -14,7 +15,7 @@ export const PARTS = ['stack', 'redis', 'auth', 'agent', 'rag', 'envoy']
 
 /** Makes the folder; whatever still runs in it ends with the test. */
 export async function folder(t: Test) {
-  const dir = t.testdir()
+  const dir = mkdtempSync(join(tmpdir(), 'stack-'))
   const { gateway, tls, admin, auth, agent, rag, redis } = await freePorts({})
   const ports = {
     GATEWAY_PORT: gateway,
@@ -37,6 +38,9 @@ export async function folder(t: Test) {
     const ended = promisify(execFile)(process.execPath, [main, command], options).then(output => ({ code: 0, ...output }))
     return (await ended.catch(error => error)) as { code: number; stdout: string; stderr: string }
   }
-  t.teardown(() => run('stop'))
+  t.teardown(async () => {
+    await run('stop')
+    rmSync(dir, { recursive: true, force: true })
+  })
   return { dir, env, run, url: `http://127.0.0.1:${gateway}`, pids: () => PARTS.map(name => livingPid(pidsOf(dir), name)) }
 }
