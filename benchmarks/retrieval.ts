@@ -62,7 +62,7 @@ function keep() {
   report({
     name,
     claim: `Words and meaning together find at least what the better of the two finds. Published nDCG@10: ${JSON.stringify(published)}.`,
-    command: `node benchmarks/retrieval.ts --model ${values.model}`,
+    command: `node benchmarks/retrieval.ts --model ${values.model}${values.sets ? ` --sets ${values.sets}` : ''}`,
     setting: { model: values.model, chunkTokens: 200, chunkOverlap: 32, candidates: 100, bootstrap: 1000 },
     rows: all,
     notClaimed: 'answers; these are ranks of documents. The spread is the 95 % interval of the mean over queries.',
