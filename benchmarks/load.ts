@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Stack } from '../deploy/stack.ts'
 import { type Answer, onStack, percentile, progress, send, type Visitor, visitor } from './bench-stack.ts'
+import { generator } from './clusters.ts'
 import { type Row, report } from './report.ts'
 
 const { values } = parseArgs({
@@ -151,15 +152,6 @@ function textOf(number: number): string {
   return topics
     .map((topic, i) => `The ${topic} was closed in ${1800 + ((number * 13 + i * 7) % 200)} by keeper ${number % 50}.`)
     .join(' ')
-}
-
-/** Numbers in [0, 1) that repeat for a seed (a linear congruential generator, Numerical Recipes' constants). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
 }
 
 function rounded(value: number): number {

@@ -5,8 +5,6 @@ import type { RunEvent, Runs } from './runs.ts'
 
 /** Longest time between two looks at a run that another process carries out, in milliseconds. */
 const LOOK_MS = 200
-/** Between two looks at whether the follower is still signed in, in milliseconds. */
-const ALIVE_MS = 2000
 /** Silence after which a sign of life is given, in milliseconds. */
 const HEARTBEAT_MS = 5000
 
@@ -15,19 +13,14 @@ export interface Follower {
   runId: string
   /** Id of the last event seen. */
   after?: string
-  alive: () => Promise<boolean>
-  /** Aborted when the client leaves or this process has to go. */
+  /** Aborted when the client leaves or is signed out, or this process has to go. */
   until: AbortSignal
 }
 
 /** The events of a run, and nothing now and then, while there is nothing to tell. */
-export async function* follow(
-  runs: Runs,
-  { userId, runId, after = '-', alive, until }: Follower,
-): AsyncGenerator<RunEvent | undefined> {
+export async function* follow(runs: Runs, { userId, runId, after = '-', until }: Follower): AsyncGenerator<RunEvent | undefined> {
   let last = after
   let spoke = performance.now()
-  let looked = spoke
   while (!until.aborted) {
     // In this order: a run seen as ended has written its last event.
     const run = await runs.one(userId, runId)
@@ -37,17 +30,12 @@ export async function* follow(
       last = event.id
       spoke = performance.now()
     }
-    const now = performance.now()
-    if (now - looked > ALIVE_MS) {
-      if (!(await alive())) return
-      looked = now
-    }
     if (events.length > 0) continue
     if (run.state !== 'running') return
     await runs.news(runId, LOOK_MS, until)
-    if (now - spoke > HEARTBEAT_MS) {
+    if (performance.now() - spoke > HEARTBEAT_MS) {
       yield undefined
-      spoke = now
+      spoke = performance.now()
     }
   }
 }

@@ -1,7 +1,5 @@
 // The agent assembled: what it opens, in which order, which routes it serves, and how it closes.
-import { openAdmission } from '../platform/admission.ts'
 import { version } from '../platform/health.ts'
-import type { Caller } from '../platform/identity.ts'
 import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAnswer } from './answer.ts'
@@ -64,10 +62,6 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers, list: Ma
   })
   app.tells('answerer', answerers.first)
 
-  const admit = openAdmission(redis)
-  /** Whether the credential of a request that goes on for long still holds. */
-  const alive = async ({ user_id, credential, session_id, key_id }: Caller) =>
-    (await admit([], { user_id, credential, id: session_id ?? key_id ?? '' })).alive
   return {
     config,
     evidence,
@@ -77,7 +71,8 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers, list: Ma
     runs,
     execution,
     toolbox,
-    alive,
+    /** Whether the credential of a request that goes on for long still holds. */
+    alive: app.alive,
     closing: closing.signal,
   }
 }

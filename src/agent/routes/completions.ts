@@ -48,7 +48,7 @@ export async function completionRoutes(app: Routes, house: House) {
         const includeUsage = body.stream_options?.include_usage ?? false
         return sendStream(
           reply,
-          chunks(followed(house, { caller, runId: id, left }), { runId: id, model: answerer, created, includeUsage }),
+          chunks(followed(house, reply, { runId: id, left }), { runId: id, model: answerer, created, includeUsage }),
         )
       }
       const run = { run_id: id, state: 'done' as const, conversation_id: '', question }

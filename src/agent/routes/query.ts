@@ -45,7 +45,7 @@ export async function queryRoutes(app: Routes, house: House) {
         left,
         alive: () => alive(caller),
       })
-      if (wantsStream(request)) return sendStream(reply, serverSent(followed(house, { caller, runId: id, left })))
+      if (wantsStream(request)) return sendStream(reply, serverSent(followed(house, reply, { runId: id, left })))
       const run = { run_id: id, state: 'done' as const, conversation_id: conversation.id, question: ask.question }
       return replyOf(run, demandDone(await ended))
     },

@@ -33,7 +33,7 @@ export async function runRoutes(app: Routes, house: House) {
     if (after !== undefined && !/^\d{1,16}-\d{1,16}$/.test(String(after)))
       throw failure('invalid_request', 'Last-Event-ID is not the id of an event; send the last one you received')
     await runs.one(caller.user_id, params.id)
-    const events = followed(house, { caller, runId: params.id, after: after && String(after), left: leaving(reply) })
+    const events = followed(house, reply, { runId: params.id, after: after && String(after), left: leaving(reply) })
     return sendStream(reply, serverSent(events))
   })
 

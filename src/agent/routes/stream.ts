@@ -2,7 +2,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
-import type { Caller } from '../../platform/identity.ts'
 import { standing } from '../../platform/standing.ts'
 import type { Ending } from '../endings.ts'
 import type { Asker } from '../evidence.ts'
@@ -19,21 +18,19 @@ export function leaving(reply: FastifyReply): AbortSignal {
 }
 
 interface Followed {
-  caller: Caller
   runId: string
   after?: string
   left: AbortSignal
 }
 
-/** The events of a run, for as long as the caller may see them and this process lives. */
-export function followed({ runs, alive, closing }: House, { caller, runId, after, left }: Followed) {
-  const until = AbortSignal.any([left, closing])
-  return follow(runs, { userId: caller.user_id, runId, after, alive: () => alive(caller), until })
+/** The events of a run for `reply`, for as long as its caller is signed in and this process lives; one who does not read them is cut. */
+export function followed({ runs, closing }: House, reply: FastifyReply, { runId, after, left }: Followed) {
+  const until = AbortSignal.any([left, closing, standing(reply)])
+  return follow(runs, { userId: reply.request.caller.user_id, runId, after, until })
 }
 
-/** Sends lines as they come, for as long as the caller is signed in, even one who does not read them. */
+/** Sends lines as they come. */
 export function sendStream(reply: FastifyReply, lines: AsyncIterable<string>) {
-  standing(reply)
   reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no')
   return reply.send(Readable.from(lines, { objectMode: false }))
 }
