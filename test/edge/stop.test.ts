@@ -55,5 +55,13 @@ t.test('a stop says so first, lets what is under way end, and loses no request',
   t.equal(reply.statusCode, 202, 'what was under way when the doors closed')
   reply.resume()
   await stopped
-  t.strictSame([...seen.keys()].toSorted(), ['200', 'ECONNREFUSED'], JSON.stringify([...seen]))
+  // A connection that still waited to be accepted when the door closed is reset by the kernel: nothing of its request was read.
+  const others = [...seen.keys()].filter(what => !['200', 'ECONNREFUSED', 'ECONNRESET'].includes(what))
+  t.strictSame(others, [], JSON.stringify([...seen]))
+  const logged = (await stack.logs('envoy')).split('\n').filter(line => line.includes('"route":"auth_own"'))
+  t.equal(logged.length, seen.get('200'), 'every request the edge has read was answered, and the answer arrived')
+  t.ok(
+    logged.every(line => line.includes('"status":200')),
+    'each of them with what was asked for',
+  )
 })
