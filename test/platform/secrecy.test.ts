@@ -168,7 +168,7 @@ t.test('no secret, token or password is in any line that any part writes', async
   secret("Redis's password", redisPassword)
   for (const part of ['redis', 'auth', 'agent', 'rag', 'envoy'] as const) {
     const lines = (await stack.logs(part)).split('\n')
-    if (part !== 'redis') t.ok(lines.length > 10, `${part} wrote ${lines.length} lines`)
+    if (part !== 'redis') t.ok(lines.length > 4, `${part} wrote ${lines.length} lines`)
     for (const [name, value] of secrets) {
       const line = lines.find(one => forms(value).some(form => one.includes(form)))
       if (line) t.fail(`${part} wrote ${name}: ${line.slice(0, 400)}`)
