@@ -26,7 +26,8 @@ export interface Admission {
 
 // KEYS: user, session or key, then one counter per limit. ARGV: seconds between notes, then the window of each limit in ms.
 // Without a claimant the first two keys are absent and ARGV[1] is 0. Each counter is a fixed window that starts with its first request;
-// a credential that is dead counts nothing, so that nobody can use up what its owner may ask.
+// a credential that is dead counts nothing, so that nobody can use up what its owner may ask. Counters are neither written to disk nor
+// copied to a follower: a request would wait for the disk, and all a restart of Redis can lose is the running window of each.
 const ADMIT = `
 local reply, first = {}, 1
 if ARGV[1] ~= '0' then
@@ -39,6 +40,7 @@ if ARGV[1] ~= '0' then
   local now = tonumber(redis.call('TIME')[1])
   if now - tonumber(held[2] or 0) >= tonumber(ARGV[1]) then redis.call('HSET', KEYS[2], 'seen', now) end
 end
+redis.set_repl(redis.REPL_NONE)
 for i = first, #KEYS do
   local used = redis.call('INCR', KEYS[i])
   if used == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[i - first + 2]) end

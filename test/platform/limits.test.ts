@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
 import { authConfig } from '../../src/auth/config.ts'
@@ -87,6 +89,16 @@ t.test('every route counts for its caller, whatever the credential, or for its a
   await countsTo(t, 4, [asking(first), asking(second)], '/closed/undefined', { ...ada.headers, ...freshAddress() })
   t.equal((await asking(first, (await person('ada')).headers)('GET', '/closed/undefined')).status, 429, 'another session of hers')
   await countsTo(t, 3, [asking(first), asking(second)], '/open/undefined', freshAddress())
+})
+
+t.test('a session is on disk, and what it asked is counted without one', async t => {
+  const first = await limited(t, { LIMIT_CALLER_PER_MIN: '10', LIMIT_AGENT_PER_MIN: '10' })
+  const ada = await person('ada4')
+  await countsTo(t, 10, [asking(first), asking(first)], '/closed/agent', ada.headers)
+  const folder = join(redis.dir, 'appendonlydir')
+  const written = readdirSync(folder).map(name => readFileSync(join(folder, name), 'latin1'))
+  t.match(written.join(''), `session:{${ada.user_id}}`)
+  t.notMatch(written.join(''), `limit:{${ada.user_id}}`)
 })
 
 t.test('what is refused or not there is counted for the address too', async t => {
