@@ -5,6 +5,7 @@ import { heldKey, userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { API_KEY } from '../platform/identity.ts'
 import { type Redis, script } from '../platform/redis.ts'
+import { openReplace } from './fields.ts'
 import type { Mac } from './secrets.ts'
 
 /** Living keys one user can have. */
@@ -34,6 +35,7 @@ return 1`
 
 export function openApiKeys(redis: Redis, mac: Mac) {
   const make = script(redis, 'make_api_key', MAKE)
+  const replace = openReplace(redis)
   const keyOf = (userId: string, id: string) => heldKey(userId, 'api_key', id)
   const indexOf = (userId: string) => `api_keys:{${userId}}`
 
@@ -64,12 +66,15 @@ export function openApiKeys(redis: Redis, mac: Mac) {
       return { id, key, name, permissions, created_at: at(created), expires_at: at(created + days * DAY_MS) }
     },
 
-    /** Was this key made here, and does it still stand? */
+    /** Was this key made here, and does it still stand? A hash made with an older secret moves to the newest one. */
     async genuine(key: string): Promise<boolean> {
       const [, userId, id] = API_KEY.exec(key) ?? []
       if (!userId || !id) return false
       const hash = await redis.hget(keyOf(userId, id), 'hash')
-      return hash !== null && mac.matches(key, hash)
+      if (hash === null || !mac.matches(key, hash)) return false
+      const newest = mac.of(key)
+      if (hash !== newest) await replace(keyOf(userId, id), 'hash', hash, newest)
+      return true
     },
 
     async endAll(userId: string) {

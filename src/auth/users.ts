@@ -5,6 +5,7 @@ import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { type Redis, script } from '../platform/redis.ts'
 import { openAdmins } from './admins.ts'
+import { openReplace } from './fields.ts'
 import { canonicalName, checkName } from './usernames.ts'
 
 /** All account ids, in order, for paging. */
@@ -27,17 +28,11 @@ const FREE_NAME = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.ca
 /** Changes fields of an account that is still there. */
 const CHANGE = `if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], unpack(ARGV)) return 1`
 
-/** Replaces the password hash if it is still the one given. */
-const REPLACE_PASSWORD = `
-if redis.call('HGET', KEYS[1], 'password') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'password', ARGV[2])
-return 1`
-
 export function openUsers(redis: Redis) {
   const admins = openAdmins(redis)
   const freeName = script(redis, 'free_name', FREE_NAME)
   const change = script(redis, 'change_user', CHANGE)
-  const replacePassword = script(redis, 'replace_password', REPLACE_PASSWORD)
+  const replace = openReplace(redis)
 
   async function get(userId: string): Promise<Account | undefined> {
     const stored = await redis.hgetall(userKey(userId))
@@ -69,8 +64,8 @@ export function openUsers(redis: Redis) {
     },
 
     /** Both are hashes. False when `before` is no longer the stored one: somebody else was first. */
-    async replacePassword(userId: string, before: string, after: string): Promise<boolean> {
-      return (await replacePassword([userKey(userId)], [before, after])) === 1
+    replacePassword(userId: string, before: string, after: string): Promise<boolean> {
+      return replace(userKey(userId), 'password', before, after)
     },
 
     /** Role and disabled decide at the very next request. The order keeps the list of admins no longer than the truth. */

@@ -1,12 +1,12 @@
 // Where a service that is not auth gets what it verifies with: public keys from auth's JWKS, kept while auth is away, and a yes or
-// no for an API key, asked once per key. Neither signing secrets nor peppers ever leave auth.
+// no for an API key, asked of auth again as often as the keys are read. Neither signing secrets nor peppers ever leave auth.
 import { createHash, createPublicKey } from 'node:crypto'
 import { createRemoteJWKSet, errors } from 'jose'
 import { failure } from './errors.ts'
 
 /** Longest wait for auth, in milliseconds. */
 const AUTH_MS_MAX = 2000
-/** Least time between two readings of the JWKS for a key id nobody knows, in milliseconds. */
+/** Least time between two readings of the JWKS for a key id nobody knows, and two questions to an auth that is away, in milliseconds. */
 const COOLDOWN_MS = 5000
 /** API keys remembered as genuine; the oldest is forgotten first. Whether one is still alive is asked of Redis at every request. */
 const API_KEYS_MAX = 10_000
@@ -22,7 +22,7 @@ export interface KeySource {
   close(): void
 }
 
-/** Keys of a running auth at `url`, read again every `cacheS` seconds; an unreachable auth leaves the known ones in force. */
+/** Keys of a running auth at `url`, looked up again every `cacheS` seconds; an unreachable auth leaves the known ones in force. */
 export function remoteKeys(url: string, cacheS: number): KeySource {
   const jwks = createRemoteJWKSet(new URL('/.well-known/jwks.json', url), {
     cacheMaxAge: Number.POSITIVE_INFINITY,
@@ -30,7 +30,8 @@ export function remoteKeys(url: string, cacheS: number): KeySource {
     timeoutDuration: AUTH_MS_MAX,
   })
   const pems = new Map<string, string>()
-  const known = new Set<string>()
+  /** Digests of genuine API keys, and when auth is asked about each again. */
+  const known = new Map<string, number>()
 
   async function reload() {
     await jwks.reload()
@@ -69,24 +70,38 @@ export function remoteKeys(url: string, cacheS: number): KeySource {
 
     async genuine(apiKey, address) {
       const digest = createHash('sha256').update(apiKey).digest('base64')
-      if (known.has(digest)) return true
-      const reply = await fetch(new URL('/validate', url), {
-        method: 'POST',
-        headers: { authorization: `Bearer ${apiKey}`, 'x-forwarded-for': address },
-        signal: AbortSignal.timeout(AUTH_MS_MAX),
-      }).catch(error => {
-        throw failure('unavailable', undefined, { cause: error })
-      })
-      await reply.body?.cancel()
-      if (reply.status === 429)
-        throw failure('rate_limited', undefined, { headers: { 'retry-after': reply.headers.get('retry-after') ?? 60 } })
-      if (reply.status >= 500) throw failure('unavailable')
-      if (reply.status !== 200) return false
-      if (known.size >= API_KEYS_MAX) known.delete(known.values().next().value ?? '')
-      known.add(digest)
+      const due = known.get(digest)
+      if (due !== undefined && Date.now() < due) return true
+      let next = Date.now() + cacheS * 1000
+      try {
+        const yes = await validated(url, apiKey, address)
+        known.delete(digest)
+        if (!yes) return false
+      } catch (error) {
+        if (due === undefined) throw error
+        next = Date.now() + COOLDOWN_MS
+      }
+      if (known.size >= API_KEYS_MAX) known.delete(known.keys().next().value ?? '')
+      known.set(digest, next)
       return true
     },
 
     close: () => clearInterval(timer),
   }
+}
+
+/** Does auth know the key? Throws when it cannot say. */
+async function validated(url: string, apiKey: string, address: string): Promise<boolean> {
+  const reply = await fetch(new URL('/validate', url), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'x-forwarded-for': address },
+    signal: AbortSignal.timeout(AUTH_MS_MAX),
+  }).catch(error => {
+    throw failure('unavailable', undefined, { cause: error })
+  })
+  await reply.body?.cancel()
+  if (reply.status === 429)
+    throw failure('rate_limited', undefined, { headers: { 'retry-after': reply.headers.get('retry-after') ?? 60 } })
+  if (reply.status >= 500) throw failure('unavailable')
+  return reply.status === 200
 }

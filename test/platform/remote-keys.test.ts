@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -41,6 +42,37 @@ t.test('while auth is away, known keys go on working, unknown ones are 503, and 
   await asking(again, ada.headers)('POST', '/logout')
   t.equal((await ask(ada.headers)).status, 401)
 })
+
+t.test(
+  'an API key a service remembers is asked about again, so it follows a change of SECRET_KEY, and ends with the secret that made it',
+  async t => {
+    const { app, env, url, person } = await house(t)
+    const other = await verifier(t, env, url, {}, 0.2)
+    const ada = await person('ada')
+    const [used, idle] = await Promise.all(
+      ['used', 'idle'].map(async name => {
+        const { body } = await ada.ask('POST', '/api-keys', { name, permissions: ['read:rag'], expires_in_days: 1 })
+        return { authorization: `Bearer ${body.key}` }
+      }),
+    )
+    const status = async (headers?: Record<string, string>) => (await asking(other, headers)('GET', '/who')).status
+    for (const key of [used, idle]) t.equal(await status(key), 200)
+    await app.close()
+    const fresh = randomBytes(32).toString('base64url')
+    const hashes = async (redis: typeof app.redis) =>
+      Promise.all((await redis.keys('api_key:*')).toSorted().map(key => redis.hget(key, 'hash')))
+    let before: (string | null)[] = []
+    for (const secrets of [`${fresh},${env.SECRET_KEY}`, fresh]) {
+      const again = await buildService(authService(authConfig({ ...env, SECRET_KEY: secrets, AUDIT_DIR: t.testdir() })))
+      await again.listen({ host: '127.0.0.1', port: Number(new URL(url).port) })
+      if (before.length === 0) before = await hashes(again.redis)
+      await until(async () => (await status(used)) === 200 && (await hashes(again.redis)).some(hash => !before.includes(hash)))
+      if (secrets === fresh) await until(async () => (await status(idle)) === 401)
+      await again.close()
+      t.equal(await status(used), 200, 'and while auth is away it goes on')
+    }
+  },
+)
 
 t.test('a service that starts before auth is not ready and answers 503, then learns the keys without a restart', async t => {
   const { app, env, person } = await house(t)

@@ -9,23 +9,22 @@ interface Teardown {
   teardown(action: () => unknown): void
 }
 
-const JWKS_CACHE_S = 600
-
 /**
  * Builds it with one route per kind of access: `/open`, `/who` (anyone signed in), `/search` (read:rag) and `/admin` (write:system).
- * `more` are further routes, for anyone signed in.
+ * `more` are further routes, for anyone signed in; what auth said is kept for `cacheS` seconds.
  */
 export async function verifier(
   t: Teardown,
   env: NodeJS.ProcessEnv,
   authUrl: string,
   more: Record<string, (reply: FastifyReply) => unknown> = {},
+  cacheS = 600,
 ) {
   const { SECRET_KEY: _pepper, JWT_SECRET_KEY: _wrap, ...rest } = env
   const app = await buildService({
     name: 'agent',
     config: loadConfig(Type.Object(shared), rest),
-    keys: () => remoteKeys(authUrl, JWKS_CACHE_S),
+    keys: () => remoteKeys(authUrl, cacheS),
     async plugin(app) {
       app.get('/open', { config: { access: 'public' } }, () => ({}))
       app.get('/who', { config: { access: 'authenticated' } }, ({ caller }) => caller)
