@@ -1,13 +1,15 @@
 // The sealed audit log on disk: JSON lines, one per event, each carrying the hash of everything before it, and after each batch one
 // signed seal. A segment file only ever grows, and is followed by the next when it is full.
-import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import { closeSync, fstatSync, fsync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { open, readdir, readFile, rename, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 /** A segment is closed at about this size, in bytes, so that it can be read whole. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024
 const GENESIS = '0'.repeat(64)
+const onDisk = promisify(fsync)
 
 /** How far the log reaches: number and hash of its last event, and that event's stream id. */
 export interface Head {
@@ -46,21 +48,34 @@ export function openSegments(dir: string) {
     return text.split('\n').filter(Boolean).map(parse)
   }
 
+  /** The last segment as this process left it; it may be written to only while it still is. */
+  let left: { name: string; bytes: number } | undefined
+
+  /** The last seal on disk, and of each file that was looked at, newest first, how many of its bytes end with a seal. */
+  async function lastSeal(): Promise<{ seal?: Seal; tails: { name: string; kept: number; bytes: number }[] }> {
+    const tails = []
+    for (const name of (await files()).toReversed()) {
+      // One character for each byte; a seal has none beyond ASCII.
+      const text = await readFile(join(dir, name), 'latin1')
+      const lines = text.split('\n').slice(0, -1)
+      const last = lines.findLastIndex(line => line.startsWith('{"seal":'))
+      const kept = lines.slice(0, last + 1).reduce((sum, line) => sum + line.length + 1, 0)
+      tails.push({ name, kept, bytes: text.length })
+      if (last >= 0) return { seal: (JSON.parse(lines[last] as string) as { seal: Seal }).seal, tails }
+    }
+    return { tails }
+  }
+
   return {
-    /** The last seal on disk; what a crash left behind it is cut off, for the stream still holds it. */
+    /** The last seal on disk. */
+    last: async () => (await lastSeal()).seal,
+
+    /** The last seal on disk, to go on from; what a crash left behind it is cut off, for the stream still holds it. */
     async recover(): Promise<Seal | undefined> {
-      for (const name of (await files()).toReversed()) {
-        const text = await readFile(join(dir, name), 'utf8')
-        const lines = text.split('\n').slice(0, -1)
-        const last = lines.findLastIndex(line => line.startsWith('{"seal":'))
-        const kept = lines
-          .slice(0, last + 1)
-          .map(line => `${line}\n`)
-          .join('')
-        if (kept.length < text.length) await truncate(join(dir, name), Buffer.byteLength(kept))
-        if (last >= 0) return (JSON.parse(lines[last] as string) as { seal: Seal }).seal
-      }
-      return undefined
+      const { seal, tails } = await lastSeal()
+      for (const { name, kept, bytes } of tails) if (kept < bytes) await truncate(join(dir, name), kept)
+      left = { name: tails[0]?.name ?? nameOf(1), bytes: tails[0]?.kept ?? 0 }
+      return seal
     },
 
     /** Chains `entries` after `head`; nothing is written yet. */
@@ -75,19 +90,28 @@ export function openSegments(dir: string) {
       return { lines, head: { seq, hash, id: entries.at(-1)?.id ?? head.id } }
     },
 
-    /** Appends a batch and its seal, and waits until the disk has them. */
-    async append(lines: string[], seal: Seal) {
-      const last = (await files()).at(-1) ?? nameOf(1)
-      const size = await sizeOf(join(dir, last))
-      const name = size < SEGMENT_BYTES_MAX ? last : nameOf(Number.parseInt(last, 10) + 1)
-      const file = await open(join(dir, name), 'a', 0o600)
+    /**
+     * Appends a batch and its seal, and waits until the disk has them. False, with nothing written, when somebody else has written since
+     * this process did: whoever lost its turn without knowing cannot put a second chain beside the first.
+     */
+    async append(lines: string[], seal: Seal): Promise<boolean> {
+      if (!left) return false
+      const full = left.bytes >= SEGMENT_BYTES_MAX
+      const at = full ? { name: nameOf(Number.parseInt(left.name, 10) + 1), bytes: 0 } : left
+      const bytes = Buffer.from(`${[...lines, JSON.stringify({ seal })].join('\n')}\n`)
+      left = undefined
+      const file = openSync(join(dir, at.name), 'a', 0o600)
       try {
-        await file.appendFile(`${[...lines, JSON.stringify({ seal })].join('\n')}\n`)
-        await file.sync()
+        // One look and one write, with nothing in between that could wait.
+        if (fstatSync(file).size !== at.bytes) return false
+        for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+        await onDisk(file)
       } finally {
-        await file.close()
+        closeSync(file)
       }
+      left = { name: at.name, bytes: at.bytes + bytes.length }
       await writeHead(dir, seal)
+      return true
     },
 
     /** The head file, written after every batch. */
@@ -100,7 +124,7 @@ export function openSegments(dir: string) {
     /** Walks the whole log and says where it first differs from what was written; `genuine` checks a seal's signature. */
     async check(
       genuine: (seal: Seal) => boolean,
-      each: (entry: Entry) => void,
+      each: (entry: Entry & { seq: number; hash: string }) => void,
     ): Promise<{ head: Head; bad?: { seq: number; problem: string } }> {
       let head = emptyHead
       let sealed = emptyHead
@@ -120,7 +144,7 @@ export function openSegments(dir: string) {
           if (line.seq !== at || line.prev !== head.hash) return bad('an entry is missing, added or out of order')
           if (line.hash !== chained(head.hash, at, line)) return bad('an entry was changed')
           head = { seq: at, hash: line.hash, id: line.id }
-          each({ id: line.id, text: line.text })
+          each(line)
         }
       }
       return sealed.seq === head.seq ? { head } : { head, bad: { seq: sealed.seq + 1, problem: 'entries without a seal' } }
@@ -151,18 +175,13 @@ function parse(text: string): Line {
   return line
 }
 
-async function sizeOf(path: string): Promise<number> {
-  const file = await open(path, 'r').catch(() => undefined)
-  const size = (await file?.stat())?.size ?? 0
-  await file?.close()
-  return size
-}
-
+/** By a name of its own first, since two replicas may write at once, and renamed. */
 async function writeHead(dir: string, seal: Seal) {
   const path = join(dir, 'head.json')
-  const file = await open(`${path}.new`, 'w', 0o600)
+  const fresh = `${path}.${randomUUID()}`
+  const file = await open(fresh, 'w', 0o600)
   await file.writeFile(JSON.stringify(seal))
   await file.sync()
   await file.close()
-  await rename(`${path}.new`, path)
+  await rename(fresh, path)
 }

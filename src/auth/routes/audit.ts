@@ -3,6 +3,10 @@ import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { AuditEvents, AuditHead, AuditQuery, AuditVerdict } from '../schemas.ts'
 
+const WINDOW =
+  'How far the log is sealed. An event is sealed within a second of its storing, also when the replica that seals dies; until then a ' +
+  'change of it would go unnoticed. While no auth runs nothing is sealed.'
+
 export async function auditRoutes(app: Routes, { auditLog }: House) {
   const read = { access: 'read:audit' } as const
 
@@ -10,5 +14,5 @@ export async function auditRoutes(app: Routes, { auditLog }: House) {
     auditLog.read({ ...query, limit: query.limit ?? 50 }),
   )
   app.get('/audit/verify', { config: read, schema: { response: { 200: AuditVerdict } } }, () => auditLog.verify())
-  app.get('/audit/head', { config: read, schema: { response: { 200: AuditHead } } }, () => auditLog.head())
+  app.get('/audit/head', { config: read, schema: { description: WINDOW, response: { 200: AuditHead } } }, () => auditLog.head())
 }

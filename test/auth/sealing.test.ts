@@ -1,0 +1,44 @@
+// Several replicas of auth and one sealed log: whoever seals, and whatever becomes of it, there is one chain.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { type Ask, asking, house } from './house.ts'
+
+const STREAM = 'audit:{audit}:events'
+const LEASE = '{audit}:lease'
+const EVENT = JSON.stringify({ action: 'x', outcome: 'allowed', user_id: null, address: null, request_id: null, service: 'rag' })
+
+async function replicas(t: Test) {
+  const dir = mkdtempSync(join(tmpdir(), 'audit-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  const home = await house(t, { AUDIT_DIR: dir })
+  const second = asking(await home.replica(), home.admin.headers)
+  const { redis } = home.app
+  const verifying = (ask: Ask) => async () => (await ask('GET', '/audit/verify')).body
+  return { redis, verify: [verifying(home.admin.ask), verifying(second)], add: () => redis.xadd(STREAM, '*', 'event', EVENT) }
+}
+
+t.test('replicas that take the lease from each other at any moment seal one chain, each event once', async t => {
+  const { redis, add, verify } = await replicas(t)
+  for (let round = 0; round < 60; round++) {
+    await add()
+    // Each seals what is new before it looks; without the lease both may be about to at once.
+    const looks = verify.map(look => look())
+    for (let i = 0; i < 10; i++) await redis.del(LEASE)
+    for (const verdict of await Promise.all(looks)) t.match(verdict, { valid: true, first_bad: null }, `round ${round}`)
+  }
+  const entries = await redis.xlen(STREAM)
+  for (const look of verify) t.match(await look(), { valid: true, entries })
+})
+
+t.test('a log that grows while it is verified is valid', async t => {
+  const { add, verify } = await replicas(t)
+  let over = false
+  const growing = (async () => {
+    while (!over) await add()
+  })()
+  for (let i = 0; i < 10; i++) for (const look of verify) t.match(await look(), { valid: true, first_bad: null })
+  over = true
+  await growing
+})
