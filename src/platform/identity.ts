@@ -60,6 +60,8 @@ declare module 'fastify' {
 
 /** Longest `Authorization` value that is looked at; ours stay below 1 kB. */
 const CREDENTIAL_CHARS_MAX = 4096
+/** The scheme in the two spellings that the edge knows too. */
+const SCHEME = /^[Bb]earer$/
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/
 /** prefix, user id, key id, 256 bits of secret in base64url */
 export const API_KEY = new RegExp(`^${API_KEY_PREFIX}([0-9a-f]{32})([0-9a-f]{16})([\\w-]{43})$`)
@@ -157,7 +159,7 @@ async function claimOf(request: FastifyRequest, keys: KeySource): Promise<Claim>
   )
   if (another !== undefined) return {}
   const [scheme, credential = '', more] = given.split(' ')
-  if (scheme?.toLowerCase() !== 'bearer' || more !== undefined || credential.length > CREDENTIAL_CHARS_MAX) return {}
+  if (!SCHEME.test(scheme ?? '') || more !== undefined || credential.length > CREDENTIAL_CHARS_MAX) return {}
   const [, user_id, id] = API_KEY.exec(credential) ?? []
   if (user_id && id)
     return (await keys.genuine(credential, request.ip)) ? { claimant: { user_id, credential: 'api_key', id } } : {}

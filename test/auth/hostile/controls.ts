@@ -20,7 +20,6 @@ export function goodTokens({ token, signing }: Pick<Material, 'token' | 'signing
   return [
     ...others.map(one => `Bearer ${one}`),
     `bearer ${token}`,
-    `BEARER ${token}`,
     ...changes.map(change => `Bearer ${sealed(signing, headerOf(signing), { ...claims, ...change })}`),
   ]
 }

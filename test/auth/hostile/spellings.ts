@@ -38,6 +38,8 @@ export function otherForms({ token, refresh_token, signing }: Material): Record<
     'no scheme': token,
     Basic: `Basic ${token}`,
     Token: `Token ${token}`,
+    'scheme in capitals': `BEARER ${token}`,
+    'scheme in mixed letters': `bEaReR ${token}`,
     'scheme and nothing': 'Bearer',
     'scheme and a space': 'Bearer ',
     'two spaces': `Bearer  ${token}`,
