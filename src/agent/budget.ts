@@ -93,9 +93,8 @@ export function openBudget(redis: Redis, { tokensMax, leaseMs = LEASE_MS }: { to
       if (fits === -1) throw failure('unauthenticated')
       if (fits === 0) {
         const seconds = used + tokens <= bound ? SETTLED_S : Math.ceil(leftMs / 1000)
-        throw failure('rate_limited', `This answer may take ${Math.ceil(tokens)} tokens, more than is left of today's budget`, {
-          headers: exceeded(bound, seconds),
-        })
+        const sentence = `This answer may take ${Math.ceil(tokens)} tokens, more than is left of today's budget; ask again in ${seconds} s`
+        throw failure('rate_limited', sentence, { headers: exceeded(bound, seconds) })
       }
       let settled: Promise<unknown> | undefined
       return {

@@ -110,6 +110,13 @@ export function completionOf(reply: Reply, created: number): Static<typeof Compl
   }
 }
 
+interface LastWords {
+  message: string
+  code: string
+  /** Seconds. */
+  retry_after: number
+}
+
 interface Streamed {
   runId: string
   model: string
@@ -131,8 +138,12 @@ export async function* chunks(events: AsyncIterable<RunEvent | undefined>, { run
       yield chunk({}, 'stop', { citations: reply.citations, grounded: reply.grounded })
       if (includeUsage) yield line({ ...head, choices: [], usage: usageOf(reply) })
     } else if (one.event === 'error' || one.event === 'cancelled') {
-      const { message = 'The request was cancelled', code = 'cancelled' } = JSON.parse(one.data) as Record<string, string>
-      yield line({ error: { message, code, type: code } })
+      const {
+        message = 'The request was cancelled',
+        code = 'cancelled',
+        retry_after,
+      } = JSON.parse(one.data) as Partial<LastWords>
+      yield line({ error: { message, code, type: code, retry_after } })
     }
   }
   yield 'data: [DONE]\n\n'

@@ -1,5 +1,6 @@
 // How a run ended, as it is kept, and what is told about it: the reply, a failure, or that it was cancelled. What was used is always said.
-import { type FailureCode, failures } from '../contracts/failure.ts'
+import type { FailureCode } from '../contracts/failure.ts'
+import { type Failure, failure, retryAfterOf } from '../platform/errors.ts'
 import type { Answered } from './answer.ts'
 import type { Run } from './runs.ts'
 import type { Reply, Usage } from './schemas.ts'
@@ -7,8 +8,18 @@ import { citationsOf, documentsOf, textOf, without } from './segments.ts'
 
 export type Ending =
   | ({ state: 'done'; seconds: number; usage: Usage } & Answered)
-  | { state: 'error'; code: FailureCode; usage: Usage }
+  | { state: 'error'; code: FailureCode; message?: string; headers?: Record<string, string | number>; usage: Usage }
   | { state: 'cancelled'; usage: Usage }
+
+/** The ending of a run that failed, with all that the failure tells its caller. */
+export function failedWith({ code, message, extras: { headers } }: Failure, usage: Usage): Ending {
+  return { state: 'error', code, message, ...(headers && { headers }), usage }
+}
+
+/** The failure a run ended with. */
+export function failureOf({ code, message, headers }: Extract<Ending, { state: 'error' }>): Failure {
+  return failure(code, message, { ...(headers && { headers }) })
+}
 
 /** The ending without what came from a document. */
 export function endingWithout(ending: Ending, documentId: string): Ending {
@@ -43,6 +54,9 @@ export function lastWords({ ending, ...run }: Run): object {
   if (ending.state === 'done') return replyOf(run, ending)
   const { usage } = ending
   if (ending.state === 'cancelled') return { run_id: run.run_id, usage }
-  const message = failures[ending.code][1]
-  return { code: ending.code, message, error: message, request_id: null, run_id: run.run_id, usage }
+  const failed = failureOf(ending)
+  const { code, message } = failed
+  const retry_after = retryAfterOf(failed)
+  const again = retry_after !== undefined && { retry_after }
+  return { code, message, error: message, request_id: null, ...again, run_id: run.run_id, usage }
 }

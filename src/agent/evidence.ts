@@ -124,9 +124,12 @@ const passedOn = {
   429: 'rate_limited',
 } as const
 
+/** What a refusal for a limit says of it. */
+const LIMIT_HEADERS = new Set(['retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'])
+
 async function refusal(reply: Response) {
   const code = passedOn[reply.status as keyof typeof passedOn] ?? (reply.status >= 500 ? 'unavailable' : 'bad_upstream')
-  const retry = reply.headers.get('retry-after')
+  const told = [...reply.headers].filter(([name]) => LIMIT_HEADERS.has(name))
   await reply.body?.cancel()
-  return failure(code, undefined, { ...(code === 'rate_limited' && retry && { headers: { 'retry-after': retry } }) })
+  return failure(code, undefined, { ...(code === 'rate_limited' && { headers: Object.fromEntries(told) }) })
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { asFailure, failure } from '../platform/errors.ts'
 import type { Answer, Ask, Tell } from './answer.ts'
 import { type Conversations, IDLE_MS } from './conversations.ts'
-import type { Ending } from './endings.ts'
+import { type Ending, failedWith } from './endings.ts'
 import type { Erasures } from './erasures.ts'
 import { SEARCH_MS_MAX } from './evidence.ts'
 import type { Holding, Holdings } from './holdings.ts'
@@ -85,9 +85,9 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       await told.catch(() => undefined)
       if (left.aborted || cancelled.signal.aborted) ending = { state: 'cancelled', usage }
       else {
-        const { code } = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(error)
+        const given = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(error)
         log.warn({ err: error, run_id: id }, 'a run failed')
-        ending = { state: 'error', code, usage }
+        ending = failedWith(given, usage)
       }
     } finally {
       over.abort()

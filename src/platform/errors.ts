@@ -100,12 +100,19 @@ export function failureBody(given: Failure, requestId: string | null): FailureBo
   return { code, message, error: message, request_id: requestId, ...(extras.details && { details: extras.details }) }
 }
 
+/** In how many seconds to ask again, where a failure says so. */
+export function retryAfterOf({ code, extras: { headers = {} } }: Failure): number | undefined {
+  if ('retry-after' in headers) return Number(headers['retry-after'])
+  return code === 'unavailable' ? RETRY_AFTER_S : undefined
+}
+
 /** Fastify's error handler: logs what is ours to mend, answers with the failure body. */
 export function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const given = asFailure(error)
   if (given.statusCode >= 500) request.log.error({ err: given.cause ?? given }, given.code)
-  if (given.code === 'unavailable') reply.header('retry-after', RETRY_AFTER_S)
   if (given.extras.headers) reply.headers(given.extras.headers)
+  const retryAfter = retryAfterOf(given)
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   return reply
     .code(given.statusCode)
     .type('application/json; charset=utf-8')

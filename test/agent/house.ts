@@ -18,8 +18,8 @@ interface Teardown {
 
 const JOB_EVERY_MS = 25
 
-/** Starts all of it; `more` are variables of the agent. */
-export async function house(t: Teardown, more: Record<string, string> = {}) {
+/** Starts all of it; `more` are variables of the agent, `ofRag` of rag. */
+export async function house(t: Teardown, more: Record<string, string> = {}, ofRag: Record<string, string> = {}) {
   const redis = await privateRedis(t)
   const env = environment(redis, {
     ...(process.env.AGENT_TEST_LOG && { LOG_LEVEL: process.env.AGENT_TEST_LOG }),
@@ -30,7 +30,8 @@ export async function house(t: Teardown, more: Record<string, string> = {}) {
   const { app: authApp, url: authUrl } = await auth(t, env)
   const dir = mkdtempSync(join(tmpdir(), 'agent-'))
   const models = join(import.meta.dirname, '../../run/models')
-  const ragEnv = { ...env, AUTH_SERVICE_URL: authUrl, RAG_DATA_DIR: dir, RAG_MODELS_DIR: models, RAG_FREE_BYTES_MIN: '0' }
+  const folders = { RAG_DATA_DIR: dir, RAG_MODELS_DIR: models, RAG_FREE_BYTES_MIN: '0' }
+  const ragEnv = { ...env, AUTH_SERVICE_URL: authUrl, ...folders, ...ofRag }
   const ragPort = await freePort()
   const startRag = async () => {
     const rag = await buildService(ragService(ragConfig(ragEnv)))

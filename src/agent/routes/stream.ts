@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import { standing } from '../../platform/standing.ts'
-import type { Ending } from '../endings.ts'
+import { type Ending, failureOf } from '../endings.ts'
 import type { Asker } from '../evidence.ts'
 import { follow } from '../follow.ts'
 import type { House } from '../plugin.ts'
@@ -43,5 +43,5 @@ export function askerOf({ headers, ip, id }: FastifyRequest): Asker {
 /** How a run ended well; throws how it ended otherwise. */
 export function demandDone(ending: Ending) {
   if (ending.state === 'done') return ending
-  throw failure(ending.state === 'cancelled' ? 'cancelled' : ending.code)
+  throw ending.state === 'cancelled' ? failure('cancelled') : failureOf(ending)
 }
