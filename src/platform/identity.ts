@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import {
   API_KEY_PREFIX,
   AUDIENCE,
+  type Claims,
   ISSUER,
   type Permission,
   permissions,
@@ -17,7 +18,7 @@ import type { SharedConfig } from './config.ts'
 import { failure } from './errors.ts'
 import type { KeySource } from './keys.ts'
 import { type Count, type LimitName, limitAddress, limitsOf, registerLimits, tightest } from './limits.ts'
-import { claimsAt, wellSpelt } from './tokens.ts'
+import { claimsAt, keyIdOf, wellSpelt } from './tokens.ts'
 
 /** What a route declares: open to all, open to anyone signed in, or one permission. */
 export type Access = 'public' | 'authenticated' | Permission
@@ -58,6 +59,8 @@ declare module 'fastify' {
   }
 }
 
+/** Verified tokens remembered; the oldest is forgotten first. */
+const TOKENS_MAX = 10_000
 /** Longest `Authorization` value that is looked at; ours stay below 1 kB. */
 const CREDENTIAL_CHARS_MAX = 4096
 /** The scheme in the two spellings that the edge knows too. */
@@ -84,15 +87,14 @@ export async function registerIdentity(app: FastifyInstance, config: SharedConfi
       allowedAud: AUDIENCE,
       checkTyp: TOKEN_TYPE,
       requiredClaims: ['iss', 'aud', 'sub', 'sid', 'exp'],
-      cache: 10_000,
-      errorCacheTTL: 0,
     },
   })
+  const claimOf = claimReader(keys)
   app.decorateRequest('admitted', null)
   app.decorateRequest('caller', null as unknown as Caller)
   const admit = openAdmission(app.redis)
   app.decorate('identify', async request => {
-    const { claimant, expires } = await claimOf(request, keys)
+    const { claimant, expires } = await claimOf(request)
     const admission = claimant && (await admit([], claimant))
     return admission?.alive ? callerOf(claimant as Claimant, admission, expires) : undefined
   })
@@ -105,7 +107,7 @@ export async function registerIdentity(app: FastifyInstance, config: SharedConfi
     if (request.routeOptions.config.unlimited) return
     const open = accessOf(request) === 'public'
     const named = request.routeOptions.config.limit
-    const { claimant, expires, problem = 'unauthenticated' } = open ? {} : await claimOf(request, keys)
+    const { claimant, expires, problem = 'unauthenticated' } = open ? {} : await claimOf(request)
     if (claimant) {
       const admission = await admit(limitsOf(config, claimant.user_id, 'caller', named), claimant)
       if (admission.alive) {
@@ -152,26 +154,47 @@ interface Claim {
   problem?: 'token_expired'
 }
 
-/** Reads and verifies the credential of a request. Whatever is wrong with it, it is simply no claim. */
-async function claimOf(request: FastifyRequest, keys: KeySource): Promise<Claim> {
+/** Makes the function that reads and verifies the credential of a request. Whatever is wrong with it, it is simply no claim. */
+function claimReader(keys: KeySource) {
+  /** What a token says never changes, nor whether it was signed; when it ends, and whether its key is still published, is looked at again. */
+  const verified = new Map<string, { kid: string; claims: Claims }>()
+
+  return async (request: FastifyRequest): Promise<Claim> => {
+    const credential = credentialOf(request)
+    const [, user_id, id] = API_KEY.exec(credential) ?? []
+    if (user_id && id)
+      return (await keys.genuine(credential, request.ip)) ? { claimant: { user_id, credential: 'api_key', id } } : {}
+    const known = verified.get(credential)
+    if (known && (await keys.publicKey(known.kid)) && claimsAt(known.claims, Date.now())) return sessionOf(known.claims)
+    verified.delete(credential)
+    if (!TOKEN.test(credential) || !wellSpelt(credential)) return {}
+    try {
+      const claims = claimsAt(await request.jwtVerify<object>(), Date.now())
+      if (!claims) return {}
+      if (verified.size >= TOKENS_MAX) verified.delete(verified.keys().next().value ?? '')
+      verified.set(credential, { kid: keyIdOf(credential), claims })
+      return sessionOf(claims)
+    } catch (error) {
+      const { code, statusCode } = error as { code?: string; statusCode?: number }
+      if (statusCode === 503) throw error
+      return code === 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED' ? { problem: 'token_expired' } : {}
+    }
+  }
+}
+
+const sessionOf = ({ sub, sid, exp }: Claims): Claim => ({
+  claimant: { user_id: sub, credential: 'session', id: sid },
+  expires: exp,
+})
+
+/** What stands behind `Bearer` in the one Authorization header of a request, or an empty text. */
+function credentialOf(request: FastifyRequest): string {
   const [given = '', another] = request.raw.rawHeaders.filter(
     (_, i, all) => i % 2 === 1 && all[i - 1]?.toLowerCase() === 'authorization',
   )
-  if (another !== undefined) return {}
+  if (another !== undefined) return ''
   const [scheme, credential = '', more] = given.split(' ')
-  if (!SCHEME.test(scheme ?? '') || more !== undefined || credential.length > CREDENTIAL_CHARS_MAX) return {}
-  const [, user_id, id] = API_KEY.exec(credential) ?? []
-  if (user_id && id)
-    return (await keys.genuine(credential, request.ip)) ? { claimant: { user_id, credential: 'api_key', id } } : {}
-  if (!TOKEN.test(credential) || !wellSpelt(credential)) return {}
-  try {
-    const claims = claimsAt(await request.jwtVerify<object>(), Date.now())
-    return claims ? { claimant: { user_id: claims.sub, credential: 'session', id: claims.sid }, expires: claims.exp } : {}
-  } catch (error) {
-    const { code, statusCode } = error as { code?: string; statusCode?: number }
-    if (statusCode === 503) throw error
-    return code === 'FST_JWT_AUTHORIZATION_TOKEN_EXPIRED' ? { problem: 'token_expired' } : {}
-  }
+  return SCHEME.test(scheme ?? '') && more === undefined && credential.length <= CREDENTIAL_CHARS_MAX ? credential : ''
 }
 
 async function publicKeyOf(keys: KeySource, kid: unknown): Promise<string> {

@@ -28,3 +28,7 @@ export function claimsAt(payload: unknown, now: number): Claims | undefined {
   const { iat, exp } = payload
   return exp * 1000 > now && iat * 1000 <= now + CLOCK_S_MAX * 1000 && exp - iat <= TOKEN_S_MAX ? payload : undefined
 }
+
+/** The id of the key that a well spelt token says it was signed with. */
+export const keyIdOf = (token: string): string =>
+  JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()).kid
