@@ -32,6 +32,11 @@ t.test('a run that ends badly or without a count is a failure', async t => {
 })
 
 t.test('what failed stands by name right above the last line', async t => {
-  const tests = 'printf "    not ok 1 - sums # time=2ms\\n      diff: 3\\nnot ok 1 - test/sum.test.ts # time=9ms\\n# { total: 2, pass: 1, fail: 1 }\\n"; exit 1'
-  t.same((await ci(t, 'true', tests)).lines.slice(-3), ['    not ok 1 - sums', 'not ok 1 - test/sum.test.ts', '1 passed, 1 failed'])
+  const tests =
+    'printf "    not ok 1 - sums # time=2ms\\n      diff: 3\\nnot ok 1 - test/sum.test.ts # time=9ms\\n# { total: 2, pass: 1, fail: 1 }\\n"; exit 1'
+  t.same((await ci(t, 'true', tests)).lines.slice(-3), [
+    '    not ok 1 - sums',
+    'not ok 1 - test/sum.test.ts',
+    '1 passed, 1 failed',
+  ])
 })
