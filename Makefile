@@ -3,13 +3,16 @@ NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-models test-search bench bench-peers bench-full bench-compare clean purge
+.PHONY: help setup smalltalk dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-models test-search bench bench-peers bench-full bench-compare clean purge
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install packages, Envoy, Redis and the embedding weights into this folder
 	@deploy/setup.sh
+
+smalltalk: setup ## Bring the small model that chats to run/models (93 MB)
+	@$(NODE) deploy/smalltalk.ts
 
 dev: setup ## Run the stack here, restarting what you change; Ctrl-C ends it
 	@$(STACK) dev
@@ -47,7 +50,7 @@ test-edge: setup ## Attack the edge at length (about ten minutes)
 test-identity: setup ## Attack accounts, tokens, revocation and the audit log at length (about fifteen minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/identity-long/*.long.ts)
 
-test-models: setup ## Misbehave as a model server in 54 ways, cancel, take Redis away (some minutes)
+test-models: smalltalk ## Misbehave as a model server in 54 ways, poison documents, cancel, run the small model (some minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=600 --jobs=1 $(or $(ARGS),test/agent-long/*.long.ts)
 
 test-faults: setup ## Kill, damage and break off at length (about half an hour)

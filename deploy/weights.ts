@@ -166,7 +166,7 @@ async function keep(path: string, text: string) {
 }
 
 /** SHA-256 of a file in hex, or undefined when it cannot be read. */
-async function sha256(path: string): Promise<string | undefined> {
+export async function sha256(path: string): Promise<string | undefined> {
   const bytes = await readFile(path).catch(() => undefined)
   return bytes && hash(bytes)
 }

@@ -149,7 +149,8 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
             say({ text: CUT_SHORT })
             return answerer.name
           }
-          if (reason === 'budget' && segments.length === 0 && asked.ground === 'none') throw (error as Broken).cause
+          const refusal = error instanceof Broken ? error.cause : undefined
+          if (refusal instanceof Failure && segments.length === 0 && asked.ground === 'none') throw refusal
         }
       }
       return undefined

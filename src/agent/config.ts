@@ -1,7 +1,8 @@
 // What the agent understands from its environment.
 import Type, { type Static } from 'typebox'
 import { shared } from '../platform/config.ts'
-import { BUILT_IN, providers } from './models/providers.ts'
+import { SMALLTALK } from './models/local-weights.ts'
+import { BUILT_IN, LOCAL, providers } from './models/providers.ts'
 
 export const AgentConfig = Type.Object({
   ...shared,
@@ -10,10 +11,12 @@ export const AgentConfig = Type.Object({
   /** Least score of a passage that may ground an answer. */
   RAG_SIMILARITY_THRESHOLD: Type.Number({ minimum: 0, maximum: 1, default: 0.3 }),
   /** Who answers: the built-in answerer, a model on this machine, or one elsewhere. */
-  DEFAULT_LLM_PROVIDER: Type.Enum([BUILT_IN, ...providers], { default: BUILT_IN }),
+  DEFAULT_LLM_PROVIDER: Type.Enum([BUILT_IN, LOCAL, ...providers], { default: BUILT_IN }),
   /** As its provider calls it. */
   DEFAULT_LLM_MODEL: Type.Optional(Type.String({ maxLength: 200 })),
   DEFAULT_LLM_BASE_URL: Type.Optional(Type.String({ pattern: '^https?://' })),
+  /** GGUF file of the model that runs on this machine; `none` for none. */
+  LOCAL_MODEL_PATH: Type.String({ minLength: 1, default: SMALLTALK }),
   OPENAI_API_KEY: Type.Optional(Type.String()),
   ANTHROPIC_API_KEY: Type.Optional(Type.String()),
   GEMINI_API_KEY: Type.Optional(Type.String()),

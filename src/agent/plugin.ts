@@ -32,7 +32,7 @@ export function agentService(config: AgentConfig): Service {
     config,
     keys: () => remoteKeys(config.AUTH_SERVICE_URL, config.JWKS_CACHE_S),
     async plugin(app) {
-      const house = openHouse(app, config, await chooseAnswerers(config), await readServerList(config.MCP_SERVERS))
+      const house = openHouse(app, config, await chooseAnswerers(config, app.log), await readServerList(config.MCP_SERVERS))
       for (const routes of [queryRoutes, runRoutes, conversationRoutes, completionRoutes, mcpRoutes, statusRoutes])
         await app.register(routes, house)
     },
@@ -55,6 +55,7 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers, list: Ma
   const servers = openServers({ list, version, log, audit: call => app.audit(null, { action: 'tool_call', ...call }) })
   const toolbox = openToolbox({ evidence, servers })
   app.addHook('onClose', async () => toolbox.close())
+  app.addHook('onClose', async () => answerers.close())
   const closing = new AbortController()
   app.addHook('preClose', async () => {
     await execution.close()
@@ -66,6 +67,7 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers, list: Ma
     config,
     evidence,
     answerer: answerers.first,
+    answerers: answerers.names,
     conversations,
     budget,
     runs,

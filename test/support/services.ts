@@ -25,6 +25,7 @@ export function environment(redis: PrivateRedis, more: Record<string, string> = 
     LIMIT_LOGIN_PER_MIN: '0',
     LIMIT_LOGIN_ACCOUNT_PER_MIN: '0',
     LIMIT_CALLER_PER_MIN: '0',
+    LOCAL_MODEL_PATH: 'none',
     ...more,
   }
 }

@@ -1,9 +1,12 @@
-// Which answerers there are, from the configuration: the built-in one always, a model when one is configured.
+// Which answerers there are, from the configuration: the built-in one always; the model of this machine for small talk when its weights are
+// there, and for everything when it is chosen; a model elsewhere when one is configured.
 import type { AgentConfig } from '../config.ts'
 import type { Answerer } from './answerer.ts'
 import { extractive } from './extractive.ts'
+import { LOCAL_PROMPT_TOKENS_MAX, openLocal } from './local.ts'
+import { findWeights } from './local-weights.ts'
 import { looped } from './loop.ts'
-import { BUILT_IN } from './providers.ts'
+import { BUILT_IN, LOCAL } from './providers.ts'
 import { patient } from './retries.ts'
 
 export interface Answerers {
@@ -12,16 +15,33 @@ export interface Answerers {
   /** Answer without documents. */
   talkers: Answerer[]
   builtIn: Answerer
-  /** The name of the first that is asked. */
+  /** The name of the first that is asked, and of all. */
   first: string
+  names: string[]
+  close(): Promise<void>
+}
+
+interface Log {
+  warn: (context: object, message: string) => void
 }
 
 /** The answerers a configuration names. The packages a model elsewhere needs are loaded only when there is one. Throws when a setting is missing. */
-export async function chooseAnswerers(config: AgentConfig): Promise<Answerers> {
+export async function chooseAnswerers(config: AgentConfig, log: Log): Promise<Answerers> {
+  const { DEFAULT_LLM_PROVIDER: provider, DEFAULT_LLM_PROMPT_TOKENS: promptTokensMax } = config
   const builtIn = extractive(config.RAG_SIMILARITY_THRESHOLD)
-  const { DEFAULT_LLM_PROVIDER: provider, DEFAULT_LLM_MODEL: model = '', DEFAULT_LLM_BASE_URL: baseUrl } = config
-  if (provider === BUILT_IN) return { readers: [], talkers: [], builtIn, first: BUILT_IN }
   const bounds = { silenceMsMax: config.DEFAULT_LLM_SILENCE_MS, callMsMax: config.DEFAULT_LLM_CALL_MS }
+  const among = (readers: Answerer[], talkers: Answerer[], close: () => Promise<void> = async () => undefined) => {
+    const names = [...new Set([...readers, builtIn, ...talkers].map(({ name }) => name))]
+    return { readers, talkers, builtIn, first: names[0] ?? BUILT_IN, names, close }
+  }
+  if (provider === BUILT_IN || provider === LOCAL) {
+    const weights = await findWeights(config.LOCAL_MODEL_PATH, provider === LOCAL)
+    if (!weights) return among([], [])
+    const model = openLocal(weights, log)
+    const local = looped(model, Math.min(promptTokensMax, LOCAL_PROMPT_TOKENS_MAX), bounds)
+    return among(provider === LOCAL ? [local] : [], [local], () => model.close())
+  }
+  const { DEFAULT_LLM_MODEL: name = '', DEFAULT_LLM_BASE_URL: baseUrl } = config
   const apiKey = {
     openai_compatible: config.OPENAI_API_KEY,
     openai: config.OPENAI_API_KEY,
@@ -29,6 +49,6 @@ export async function chooseAnswerers(config: AgentConfig): Promise<Answerers> {
     google: config.GEMINI_API_KEY,
   }[provider]
   const { remote } = await import('./remote.ts')
-  const answerer = looped(patient(remote({ provider, model, baseUrl, apiKey })), config.DEFAULT_LLM_PROMPT_TOKENS, bounds)
-  return { readers: [answerer], talkers: [answerer], builtIn, first: answerer.name }
+  const answerer = looped(patient(remote({ provider, model: name, baseUrl, apiKey })), promptTokensMax, bounds)
+  return among([answerer], [answerer])
 }

@@ -28,6 +28,8 @@ export type Piece = { text: string } | { call: Call } | { usage: Usage }
 
 export interface Model {
   name: string
+  /** Set where a model is too small to write markers: what it says is looked for in every passage it was given. */
+  isUnmarked?: true
   /** Throws `Broken`; ends its work at once when `signal` says so. Nothing is said about usage when the model says nothing about it. */
   turn(turn: Turn, signal: AbortSignal): AsyncIterable<Piece>
 }
@@ -42,6 +44,7 @@ export const reasons = [
   'too_long',
   'unsupported',
   'budget',
+  'busy',
 ] as const
 export type Reason = (typeof reasons)[number]
 

@@ -8,11 +8,11 @@ import { OUTPUT_TOKENS, OUTPUT_TOKENS_MAX, QUESTION_CHARS_MAX } from '../schemas
 import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
 
 export async function completionRoutes(app: Routes, house: House) {
-  const { config, execution, toolbox, alive, answerer } = house
+  const { config, execution, toolbox, alive, answerer, answerers } = house
 
   app.get('/v1/models', { config: { access: 'read:agent' }, schema: { response: { 200: ModelList } } }, () => ({
     object: 'list' as const,
-    data: [{ id: answerer, object: 'model' as const, created: 0, owned_by: 'agent-backend' }],
+    data: answerers.map(id => ({ id, object: 'model' as const, created: 0, owned_by: 'agent-backend' })),
   }))
 
   app.post(

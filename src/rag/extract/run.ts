@@ -2,12 +2,13 @@
 // and it is killed when it takes more memory, time or output than it was given. Worker threads would not bound memory (measured).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
 import { extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { type Failure, failure } from '../../platform/errors.ts'
+import { usageOf } from '../../platform/usage.ts'
 import type { ArchiveLimits } from './archive.ts'
 import type { Coverage } from './blocks.ts'
 import type { Section } from './canonical.ts'
@@ -49,9 +50,6 @@ const root = join(import.meta.dirname, '../../..')
 const LOOK_MS = 20
 /** By the clock a reader may take this many times its processor time, be the machine as busy as it may. */
 const CLOCK_PER_PROCESSOR_TIME = 10
-/** What the kernel counts in (`man 5 proc`): processor time in hundredths of a second, memory in pages. */
-const TICK_MS = 10
-const PAGE_BYTES = 4096
 /** The rest is for buffers, which do not live in V8's heap. */
 const HEAP_SHARE = 0.75
 /** JSON doubles the worst text; sections come on top. */
@@ -125,7 +123,7 @@ function watched(child: Child, limits: ExtractLimits, ms: number): Watch {
   const tooLong = () => failure('timeout', `The document took longer than ${ms / 1000} s to read, the limit for its size`)
   const clock = setTimeout(() => breach(tooLong()), ms * CLOCK_PER_PROCESSOR_TIME)
   const scale = setInterval(async () => {
-    const used = await usage(child.pid)
+    const used = await usageOf(child.pid)
     if (used.residentBytes > limits.memoryBytesMax) breach(tooMuchMemory(limits))
     if (used.processorMs > ms) breach(tooLong())
   }, LOOK_MS)
@@ -147,14 +145,6 @@ function watched(child: Child, limits: ExtractLimits, ms: number): Watch {
 
 function tooMuchMemory(limits: ExtractLimits): Failure {
   return failure('too_large', `Reading the document took more than ${limits.memoryBytesMax / MEGABYTE} MiB of memory, the limit`)
-}
-
-/** What a process uses, from /proc; where there is none, the heap's own limit and the clock have to do. */
-async function usage(pid: number | undefined): Promise<{ residentBytes: number; processorMs: number }> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // the third field on; the second is a name and may hold blanks
-  const field = (number: number) => Number(fields[number - 3] ?? 0)
-  return { residentBytes: field(24) * PAGE_BYTES, processorMs: (field(14) + field(15)) * TICK_MS }
 }
 
 type Collected = { text: string; sections: Section[]; done?: Done['done']; refusal?: Refused['refusal']; complaint: string }
