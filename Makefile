@@ -79,7 +79,7 @@ bench-peers: setup ## Bring Chroma and pgvector to run/peers and measure search 
 	@run/peers/bin/pip install -q -r benchmarks/peers.txt
 	@$(NODE) benchmarks/search.ts --peers $(ARGS)
 
-test-search: setup ## Churn collections and open ten thousand of them (long)
+test-search: setup ## Churn collections, open ten thousand of them, ask as a thousand users (long)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/search-long/*.long.ts)
 
 clean: stop ## Remove what setup made; data and .env stay
