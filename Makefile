@@ -74,7 +74,7 @@ bench-full: setup ## Measure it in full (about an hour)
 bench-compare: setup ## Name the ratios that fell between two results: A=old.json B=new.json
 	@$(NODE) benchmarks/compare.ts "$(A)" "$(B)"
 
-bench-peers: setup ## Bring Chroma and pgvector to run/peers and measure search beside them
+bench-peers: setup ## Bring Chroma, pgvector, LanceDB and usearch to run/peers and measure search beside them
 	@test -x run/peers/bin/python || python3 -m venv run/peers
 	@run/peers/bin/pip install -q -r benchmarks/peers.txt
 	@$(NODE) benchmarks/search.ts --peers $(ARGS)

@@ -3,6 +3,7 @@
 Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, the number of stored vectors. Prints JSON.
 """
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -84,11 +85,41 @@ def pgvector(stored, questions, home):
         server.cleanup()
 
 
+def lance(stored, questions, home):
+    os.environ["LANCE_LOG"] = "error"
+    import lancedb
+    import pyarrow
+
+    vectors = pyarrow.array(stored, pyarrow.list_(pyarrow.float32(), DIMENSIONS))
+    table = lancedb.connect(home).create_table("passages", pyarrow.table({"id": list(range(len(stored))), "vector": vectors}))
+    graph = lancedb.index.HnswFlat(distance_type="dot", num_partitions=1, m=M, ef_construction=EF_CONSTRUCTION)
+    table.create_index("vector", config=graph)
+    found = lambda question: table.search(question).distance_type("dot").ef(EF_SEARCH).limit(TOP).select(["id"]).to_arrow()
+    return timed(lambda question: found(question)["id"].to_pylist(), questions)
+
+
+def usearch(stored, questions, home):
+    import numpy
+    from usearch.index import Index
+
+    index = Index(ndim=DIMENSIONS, metric="ip", connectivity=M, expansion_add=EF_CONSTRUCTION, expansion_search=EF_SEARCH)
+    index.add(numpy.arange(len(stored)), numpy.array(stored, numpy.float32))
+    return timed(lambda question: index.search(numpy.array(question, numpy.float32), TOP).keys.tolist(), questions)
+
+
+PEERS = {
+    "Chroma": chroma,
+    "Postgres with pgvector": pgvector,
+    "LanceDB in process": lance,
+    "usearch in process": usearch,
+}
+
+
 def main():
     stored_path, questions_path, home, size = sys.argv[1:]
     stored, questions = read(stored_path), read(questions_path)
     results = []
-    for name, peer in (("Chroma", chroma), ("Postgres with pgvector", pgvector)):
+    for name, peer in PEERS.items():
         folder = Path(home) / f"{peer.__name__}-{size}"
         folder.mkdir()
         folder.chmod(0o777)
