@@ -46,7 +46,8 @@ export async function freePorts(given: Partial<Ports>): Promise<Ports> {
   return ports as Ports
 }
 
-async function freePort(taken: number[]): Promise<number> {
+/** A port of loopback that nobody listens on just now and that is none of `taken`. */
+export async function freePort(taken: number[] = []): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
     if (!taken.includes(port) && (await isFree(port))) return port

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { openGuesses } from '../../src/auth/guesses.ts'
 import { password } from '../support/services.ts'
-import { type Answer, house, until } from './house.ts'
+import { type Answer, house, lockOut, until } from './house.ts'
 
 const { app, ask, admin, person, replica } = await house(t)
 const WRONG = 'not the right password'
@@ -16,8 +16,7 @@ function bare({ status, body, headers }: Answer) {
   return { status, headers: { ...rest, after: 'retry-after' in headers }, body: { ...body, request_id: '' } }
 }
 
-/** Six failures at once: as many as it takes to lock a name, in the time of the slowest. */
-const lock = (username: string, address?: string) => Promise.all(Array.from({ length: 6 }, () => login(username, WRONG, address)))
+const lock = (username: string, address?: string) => lockOut(() => login(username, WRONG, address))
 
 async function allAlike(t: Test, answers: Answer[], status: number) {
   for (const answer of answers) t.same(bare(answer), bare(answers[0] as Answer))

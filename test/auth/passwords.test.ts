@@ -2,7 +2,7 @@ import { createHook } from 'node:async_hooks'
 import { argon2id, hash } from 'argon2'
 import t from 'tap'
 import { openPasswords } from '../../src/auth/passwords.ts'
-import { house } from './house.ts'
+import { house, lockOut } from './house.ts'
 
 const COST = /^\$argon2id\$v=19\$m=19456,p=1,t=2\$|^\$argon2id\$v=19\$m=19456,t=2,p=1\$/
 
@@ -121,8 +121,7 @@ t.test('an absent, a disabled and an existing name cost the same work, before th
   t.same([...new Set(Object.values(counts))], [1], JSON.stringify(counts))
 
   const names = ['working', 'resting', 'nobody']
-  const lock = (name: string) => Promise.all(Array.from({ length: 6 }, () => login(name, 'a wrong password')))
-  await Promise.all(names.map(lock))
+  await Promise.all(names.map(name => lockOut(() => login(name, 'a wrong password'))))
   const before = hashes
   for (const name of names) {
     for (const password of ['a wrong password', 'a password that works', 'a password that rests']) {

@@ -77,7 +77,7 @@ t.test('no secret, token or password is in any line of log, at the most talkativ
   await fetch(`${url}/login`, { method: 'POST', body: 'an unmistakable password', headers: { 'content-type': 'text/plain' } })
   await send(url, 'GET', '/me', undefined, { authorization: 'Basic an unmistakable password' })
 
-  const { app } = await auth(t, { ...env, LOG_LEVEL: 'silent', ADMIN_USERNAME: '' })
+  const { app } = await auth(t, { ...env, AUTH_SERVICE_PORT: '0', LOG_LEVEL: 'silent', ADMIN_USERNAME: '' })
   const { privateKey } = await signingKey(app.redis, env.JWT_SECRET_KEY)
   secret('the signing key', String(privateKey.export({ format: 'jwk' }).d))
   for (const name of ['SECRET_KEY', 'JWT_SECRET_KEY']) secret(name, String(env[name]))

@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { authConfig } from '../../src/auth/config.ts'
 import { authService } from '../../src/auth/plugin.ts'
 import { buildService } from '../../src/platform/service.ts'
 import { asking, house, until } from '../auth/house.ts'
 import { claimsOf, headerOf, sealed, signingKey } from '../auth/signing.ts'
+import { freePort } from '../support/redis.ts'
 import { verifier } from './verifier.ts'
 
 t.test('while auth is away, known keys go on working, unknown ones are 503, and all is well when it is back', async t => {
-  const { app, env, url, person } = await house(t)
+  const { app, env, url, person } = await house(t, { AUTH_SERVICE_PORT: String(await freePort()) })
   const signing = await signingKey(app.redis, env.JWT_SECRET_KEY)
   const other = await verifier(t, env, url)
   const ada = await person('ada')
@@ -46,7 +44,7 @@ t.test('while auth is away, known keys go on working, unknown ones are 503, and 
 t.test(
   'an API key a service remembers is asked about again, so it follows a change of SECRET_KEY, and ends with the secret that made it',
   async t => {
-    const { app, env, url, person } = await house(t)
+    const { app, env, url, person } = await house(t, { AUTH_SERVICE_PORT: String(await freePort()) })
     const other = await verifier(t, env, url, {}, 0.2)
     const ada = await person('ada')
     const [used, idle] = await Promise.all(
@@ -76,12 +74,7 @@ t.test(
 
 t.test('a service that starts before auth is not ready and answers 503, then learns the keys without a restart', async t => {
   const { app, env, person } = await house(t)
-  const late = createServer()
-  late.listen(0, '127.0.0.1')
-  await once(late, 'listening')
-  const { port } = late.address() as AddressInfo
-  late.close()
-  await once(late, 'close')
+  const port = await freePort()
   const other = await verifier(t, env, `http://127.0.0.1:${port}`)
   const ada = await person('ada')
   t.match(await asking(other, ada.headers)('GET', '/who'), { status: 503, body: { code: 'unavailable' } })

@@ -32,12 +32,13 @@ const app = await verifier(t, home.env, home.url, {
 })
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
 
-/** Opens a stream; `over` turns true when it ends, in whatever way. A reader that does not read only waits for the end. */
+/** Opens a stream; `over` turns true when it ends, in whatever way, `whole` when it was not cut. A reader that does not read only waits for the end. */
 async function follow(path: string, headers: Record<string, string>, reads = true) {
   const reply = await new Promise<IncomingMessage>((resolve, reject) =>
     get(url + path, { headers, agent: false }, resolve).on('error', reject),
   )
-  const state = { status: reply.statusCode, over: false }
+  const state = { status: reply.statusCode, over: false, whole: false }
+  reply.on('end', () => (state.whole = true))
   for (const event of ['close', 'error']) reply.on(event, () => (state.over = true))
   if (reads) reply.resume()
   else reply.once('readable', () => undefined)
@@ -59,6 +60,7 @@ t.test('an open stream ends when its session or key ends, be it busy, silent, or
   await ada.ask('DELETE', `/api-keys/${key.id}`)
   await until(() => open === 1)
   await until(() => ended[0]?.over === true && ended[1]?.over === true && ended[3]?.over === true)
+  t.ok(ended[0]?.whole && ended[1]?.whole && ended[3]?.whole, 'those that end by themselves are not cut')
   t.notOk(kept.over, 'another session of hers goes on')
   await ada.ask('POST', '/logout')
   await until(() => kept.over && open === 0)

@@ -2,25 +2,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '../../deploy/ports.ts'
 import { redisServer } from '../../deploy/redis.ts'
+
+/** For whatever else a test starts. */
+export { freePort }
 
 interface Teardown {
   teardown(action: () => unknown): void
-}
-
-/** A port of loopback that nobody listens on just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 export interface PrivateRedis {
@@ -61,9 +53,12 @@ export async function privateRedis(t: Teardown, data?: string): Promise<PrivateR
       server.kill('SIGKILL')
       await ended
     }
+    const said: string[] = []
     for await (const line of createInterface(server.stdout)) {
+      said.push(line)
       if (line.includes('Ready to accept connections')) break
     }
+    if (!said.at(-1)?.includes('Ready')) throw new Error(`Redis did not start:\n${said.join('\n')}`)
     server.stdout.resume()
   }
   await start()

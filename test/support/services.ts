@@ -30,11 +30,11 @@ export function environment(redis: PrivateRedis, more: Record<string, string> = 
   }
 }
 
-/** Auth, listening on a free port of loopback. */
+/** Auth, listening on a free port of loopback, or on AUTH_SERVICE_PORT: that is for a test which comes back to the same port later. */
 export async function auth(t: Teardown, env: NodeJS.ProcessEnv) {
   const dir = mkdtempSync(join(tmpdir(), 'audit-'))
   const app = await buildService(authService(authConfig({ AUDIT_DIR: dir, ...env })))
-  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const url = await app.listen({ host: '127.0.0.1', port: Number(env.AUTH_SERVICE_PORT ?? 0) })
   t.teardown(async () => {
     await app.close()
     rmSync(dir, { recursive: true, force: true })
