@@ -1,7 +1,9 @@
-// The embedding model, in a worker thread since it blocks the one it runs on: counts tokens, cuts texts by them, makes unit vectors.
+// The embedding model, in worker threads since it blocks the one it runs on: counts tokens, cuts texts by them, makes unit vectors.
 // The only importer of the model library; it never asks the network.
+import { readlinkSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { isMainThread, workerData } from 'node:worker_threads'
-import { env, type FeatureExtractionPipeline, pipeline } from '@xenova/transformers'
+import { AutoTokenizer, env, type FeatureExtractionPipeline, type PreTrainedTokenizer, pipeline } from '@xenova/transformers'
 import { type Chunk, chunk } from './chunk.ts'
 import type { Section } from './extract/canonical.ts'
 import type { ModelDescription } from './models.ts'
@@ -11,15 +13,30 @@ interface Setting {
   model: ModelDescription
   chunkTokens: number
   chunkOverlap: number
+  /** Whoever waits for an answer goes first. */
+  yields: boolean
 }
 const setting = workerData as Setting
+/** Of a thread that yields: the kernel gives it a third of what it gives the others when there is not enough for all. */
+const YIELDING = 5
 
 let loading: Promise<FeatureExtractionPipeline> | undefined
+let tokenizing: Promise<PreTrainedTokenizer> | undefined
 
-function load(): Promise<FeatureExtractionPipeline> {
+function prepare() {
   if (isMainThread) throw new Error('Embedding blocks; it runs in a worker thread')
   env.allowRemoteModels = false
   env.localModelPath = setting.modelsDir
+}
+
+function tokenizerOf(): Promise<PreTrainedTokenizer> {
+  prepare()
+  tokenizing ??= AutoTokenizer.from_pretrained(setting.model.name)
+  return tokenizing
+}
+
+function load(): Promise<FeatureExtractionPipeline> {
+  prepare()
   loading ??= pipeline('feature-extraction', setting.model.name, {
     dtype: 'q8',
     session_options: { intraOpNumThreads: 1, interOpNumThreads: 1 },
@@ -27,21 +44,28 @@ function load(): Promise<FeatureExtractionPipeline> {
   return loading
 }
 
-/** Resolves when the weights are in memory. */
-export async function ready() {
-  await load()
+/** Resolves when the weights, or all that counts tokens, are in memory. */
+export async function ready(part: 'weights' | 'tokenizer') {
+  await (part === 'weights' ? load() : tokenizerOf())
+  // On Linux a thread has a priority of its own, and this link names the thread that reads it.
+  if (setting.yields && process.platform === 'linux')
+    setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), YIELDING)
 }
 
+/** A passage, and how many tokens of it the model reads, the marks around it included. */
+export type Cut = Chunk & { tokens: number }
+
 /** Cuts a text into passages of at most the configured number of tokens. */
-export async function cut({ text, sections }: { text: string; sections: Section[] }): Promise<Chunk[]> {
-  const { tokenizer } = await load()
+export async function cut({ text, sections }: { text: string; sections: Section[] }): Promise<Cut[]> {
+  const tokenizer = await tokenizerOf()
   const countTokens = (piece: string) => tokenizer.encode(piece).length
-  return chunk(text, sections, { countTokens, tokensMax: setting.chunkTokens, overlapTokens: setting.chunkOverlap })
+  const options = { countTokens, tokensMax: setting.chunkTokens, overlapTokens: setting.chunkOverlap }
+  return chunk(text, sections, options).map(one => ({ ...one, tokens: countTokens(one.content) }))
 }
 
 /** Tokens of each text, the marks around it included. */
 export async function count(texts: string[]): Promise<number[]> {
-  const { tokenizer } = await load()
+  const tokenizer = await tokenizerOf()
   return texts.map(text => tokenizer.encode(text).length)
 }
 

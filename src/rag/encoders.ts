@@ -1,5 +1,5 @@
 // The embedding models in memory: the one that serves, and beside it a second one while a change of model is tried or can be taken back.
-// Each has threads of its own for documents and for questions.
+// Each has threads of its own for documents, for what is counted in tokens, and for questions.
 import type { QueryVector } from './embed.ts'
 import { describeModel, fingerprint, type ModelDescription, requireWeights } from './models.ts'
 
@@ -27,7 +27,8 @@ interface Parts {
 export interface Encoder {
   model: ModelDescription
   fingerprint: string
-  documents: Lane['run']
+  /** Cuts texts and counts tokens. */
+  tokens: Lane['run']
   /** Row-major, one unit vector per text. */
   embedPassages(texts: string[]): Promise<Float32Array>
   embedQuery(question: string): Promise<QueryVector>
@@ -46,11 +47,13 @@ export async function openEncoders(
       throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
     await requireWeights(modelsDir, model)
     const setting = { modelsDir, model, chunkTokens, chunkOverlap }
-    const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX, setting)
-    const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX, setting)
-    const close = async () => void (await Promise.all([documents.close(), questions.close()]))
+    const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX, { ...setting, yields: true })
+    const tokens = lane('embed.ts', 1, BATCHES_WAITING_MAX, { ...setting, yields: true })
+    const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX, { ...setting, yields: false })
+    const lanes = [documents, tokens, questions]
+    const close = async () => void (await Promise.all(lanes.map(one => one.close())))
     try {
-      await Promise.all([documents.run('ready', undefined), questions.run('ready', undefined)])
+      await Promise.all(lanes.map(one => one.run('ready', one === tokens ? 'tokenizer' : 'weights')))
     } catch (error) {
       await close()
       throw new Error(`The model in ${modelsDir}/${name} can't be loaded; remove that folder and bring it with make setup`, {
@@ -60,7 +63,7 @@ export async function openEncoders(
     return {
       model,
       fingerprint: fingerprint(model),
-      documents: documents.run,
+      tokens: tokens.run,
       embedPassages: texts => documents.run<Float32Array>('embed', texts),
       embedQuery: async question => {
         const asked = await questions.run<QueryVector>('embedQuery', question)

@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { failure } from '../platform/errors.ts'
 import type { Exclusive } from './exclusive.ts'
+import type { Mend } from './mending.ts'
 import type { Queue } from './queue.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { Originals } from './store/originals.ts'
@@ -34,9 +35,10 @@ interface Parts {
   originals: Originals
   exclusive: Exclusive
   queue: Queue
+  mend: Mend
   write: {
     /** Removes a document's passages from a collection's file. */
-    remove: (dir: string, document: string) => Promise<{ passages: number }>
+    remove: (dir: string, document: string) => Promise<{ passages: number; position: number }>
     /** Closes a collection's files before its folder goes. */
     close: (dir: string) => Promise<void>
   }
@@ -54,7 +56,7 @@ const AGAIN_MS = 5000
 /** Longest a client waits for a collection to be gone, in milliseconds. */
 const MOMENT_MS = 5000
 
-export function openErasures({ catalogue, originals, exclusive, queue, write, stream, log }: Parts) {
+export function openErasures({ catalogue, originals, exclusive, queue, mend, write, stream, log }: Parts) {
   const { collections, documents, versions, jobs, erasures, transaction } = catalogue
   let timer: NodeJS.Timeout | undefined
   let finishing: Promise<void> | undefined
@@ -87,13 +89,14 @@ export function openErasures({ catalogue, originals, exclusive, queue, write, st
     await queue.stop(document_id)
     // With the collection going as a whole, passages and files go with its folder.
     const whole = collections.erasing().includes(collection_id)
-    const { passages } = whole ? { passages: 0 } : await write.remove(originals.directory(collection_id), document_id)
+    if (!whole) await mend(collection_id)
+    const gone = whole ? undefined : await write.remove(originals.directory(collection_id), document_id)
     await exclusive(collection_id, async () => {
       const held = whole ? { texts: [], originals: [] } : documents.holdings(document_id)
       const texts = held.texts.filter(version => !versions.needsText(collection_id, version))
       const files = held.originals.filter(original => !versions.needsOriginal(collection_id, original))
       const counts: Counts = {
-        passages,
+        passages: gone?.passages ?? 0,
         versions: versions.of(document_id).filter(({ state }) => state !== 'gone').length,
         texts: await originals.remove(collection_id, 'texts', texts),
         originals: await originals.remove(collection_id, 'originals', files),
@@ -101,6 +104,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, write, st
       }
       transaction(() => {
         documents.remove(document_id)
+        if (gone) collections.follow(collection_id, gone.position)
         erasures.removed(receipt, JSON.stringify(counts))
       })
     })

@@ -1,12 +1,13 @@
 // The pipeline, stage by stage: original → text → passages → vectors → visible. Kill it on any line: run again, it ends with the same
 // document searchable once. Stages write nothing that search sees; one publish in the collection's file does, and from the moment that
 // is intended the job can only go forward.
-import { createHash } from 'node:crypto'
 import { failure } from '../platform/errors.ts'
 import type { Chunk } from './chunk.ts'
+import type { Cut } from './embed.ts'
 import type { Exclusive } from './exclusive.ts'
 import type { Coverage } from './extract/blocks.ts'
 import type { Section } from './extract/canonical.ts'
+import type { Mend } from './mending.ts'
 import type { Ingest, Progress } from './queue.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { Originals } from './store/originals.ts'
@@ -14,7 +15,7 @@ import type { JobRow } from './store/tables/jobs.ts'
 import type { Turns } from './turns.ts'
 
 /** Passages embedded in one turn: short enough that other users' turns come soon, long enough that a commit per turn costs little. */
-export const BATCH = 32
+export const BATCH = 16
 
 export interface Extracted {
   text: string
@@ -25,17 +26,18 @@ export interface Extracted {
 
 /** What the pipeline drives; every one of them works off the main thread. */
 export interface Stages {
-  extract: (file: { path: string; name: string }, signal: AbortSignal) => Promise<Extracted>
-  chunk: (text: string, sections: Section[]) => Promise<Chunk[]>
-  /** Tokens of each text as the embedding model counts them, and how many it reads. */
-  count: (texts: string[]) => Promise<number[]>
+  /** `user`: whose it is. */
+  extract: (file: { path: string; name: string; user: string }, signal: AbortSignal) => Promise<Extracted>
+  chunk: (text: string, sections: Section[]) => Promise<Cut[]>
+  /** How many tokens the embedding model reads of a passage. */
   window: () => number
   /** Row-major, one unit vector per text. */
   embed: (texts: string[]) => Promise<Float32Array>
   write: {
     appended: (dir: string, document: string, version: string) => Promise<number>
     append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) => Promise<void>
-    publish: (dir: string, document: string, version: string) => Promise<void>
+    /** Gives the position of the collection's file then. */
+    publish: (dir: string, document: string, version: string) => Promise<number>
     sweep: (dir: string, keep: { document_id: string; version: string }[]) => Promise<number>
   }
 }
@@ -45,41 +47,64 @@ interface Parts {
   originals: Originals
   exclusive: Exclusive
   stages: Stages
-  /** Turns at the children that extract and at the threads that embed. */
+  /** Makes good what a collection's file has lost, before anything else is done in it. */
+  mend: Mend
+  /** Turns at the children that extract, at the thread that cuts and at those that embed. */
   extracting: Turns
+  cutting: Turns
   embedding: Turns
   versionsKept: number
 }
 
 type Report = (progress: Progress) => void
 
-export function openIngest({ catalogue, originals, exclusive, stages, extracting, embedding, versionsKept }: Parts) {
-  const { documents, versions, jobs, transaction } = catalogue
+export function openIngest({
+  catalogue,
+  originals,
+  exclusive,
+  stages,
+  mend,
+  extracting,
+  cutting,
+  embedding,
+  versionsKept,
+}: Parts) {
+  const { collections, documents, versions, jobs, later } = catalogue
 
   /** Takes a job to its end. Throws a failure that is the document's own, or whatever went wrong here. */
   const ingest: Ingest = async (job, signal, report) => {
     const collection = documents.byId(job.document_id)?.collection_id
     if (!collection) return
-    if (!job.publishing) await make(job, collection, signal, report)
+    await mend(collection)
+    if (!(await isMade(job, collection))) await make(job, collection, signal, report)
     await show(jobs.byId(job.id) ?? job, collection, report)
+  }
+
+  /** Is it past the point of no return? Not when the disk has lost some of its passages since: then it is made again. */
+  async function isMade({ id, document_id, version, publishing }: JobRow, collection: string): Promise<boolean> {
+    if (!publishing || !version) return false
+    const held = await stages.write.appended(originals.directory(collection), document_id, version)
+    const isWhole = held === versions.one(document_id, version)?.passages
+    if (!isWhole) jobs.unpublish(id)
+    return isWhole
   }
 
   /** Everything before the point of no return: text on disk, passages and vectors appended, none of them visible. */
   async function make(job: JobRow, collection: string, signal: AbortSignal, report: Report) {
-    const file = { path: originals.original(collection, job.original), name: job.name }
+    const file = { path: originals.original(collection, job.original), name: job.name, user: job.user_id }
     const { text, sections, media_type, coverage } = await extracting(job.user_id, signal, () => stages.extract(file, signal))
-    const passages = await embedding(job.user_id, signal, () => stages.chunk(text, sections))
+    const passages = await cutting(job.user_id, signal, () => stages.chunk(text, sections))
     if (passages.length === 0) throw failure('no_text')
-    const tokens = await embedding(job.user_id, signal, () => counted(passages))
+    const tokens = counted(passages)
 
-    const version = createHash('sha256').update(text).digest('hex')
-    await exclusive(collection, async () => {
-      await originals.writeText(collection, version, text)
-      jobs.made(job.id, version)
+    const version = await exclusive(collection, async () => {
+      const name = await originals.writeText(collection, text)
+      await later(() => jobs.made(job.id, name))
+      return name
     })
     await embed(job, collection, version, passages, signal, report)
     signal.throwIfAborted()
-    transaction(() => {
+    await later(() => {
       versions.intend({
         document_id: job.document_id,
         version,
@@ -94,10 +119,9 @@ export function openIngest({ catalogue, originals, exclusive, stages, extracting
   }
 
   /** How many tokens the passages hold. Refuses to go on with one that the model would cut: `truncated_tokens` is 0 in every coverage. */
-  async function counted(passages: Chunk[]) {
-    const counts = await stages.count(passages.map(({ content }) => content))
+  function counted(passages: Cut[]) {
     const tokens = { total: 0, largest: 0 }
-    for (const count of counts) {
+    for (const { tokens: count } of passages) {
       tokens.total += count
       tokens.largest = Math.max(tokens.largest, count)
     }
@@ -125,11 +149,12 @@ export function openIngest({ catalogue, originals, exclusive, stages, extracting
   async function show(job: JobRow, collection: string, report: Report) {
     const { document_id, version } = job
     if (!version) throw new Error('A job that publishes has made a text')
-    await stages.write.publish(originals.directory(collection), document_id, version)
+    const position = await stages.write.publish(originals.directory(collection), document_id, version)
     const passages = versions.one(document_id, version)?.passages ?? 0
-    const let_go = transaction(() => {
+    const let_go = await later(() => {
       versions.keep(document_id, version)
       documents.show(document_id, version)
+      collections.follow(collection, position)
       const progress = { state: 'ready', done: passages, total: passages, failure: null } as const
       jobs.advance({ id: job.id, ...progress })
       documents.follow({ id: document_id, job_id: job.id, state: 'ready', failure: null })

@@ -1,11 +1,12 @@
-// The worker threads of rag, one lane each: documents are embedded in one, questions in another, one thread writes, one searches. Nobody
+// The worker threads of rag, one lane each: documents are cut in one and embedded in another, questions in a third, one writes, one searches. Nobody
 // waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says so at once.
 import { Piscina } from 'piscina'
 import { failure } from '../platform/errors.ts'
 import type { Chunk } from './chunk.ts'
-import type { QueryVector } from './embed.ts'
+import type { Cut, QueryVector } from './embed.ts'
 import { type Encoder, type Lane, openEncoders } from './encoders.ts'
 import type { Section } from './extract/canonical.ts'
+import type { Audit } from './mending.ts'
 import type { ModelDescription } from './models.ts'
 import type { Lacking, Part } from './store/beside.ts'
 import type { FindRequest, Found, IndexState, Model } from './workers/searcher.ts'
@@ -107,7 +108,7 @@ export async function openLanes({ model: name, beside, exactMax, ...setting }: L
   }
 
   async function fitting(encoder: Encoder, texts: string[]): Promise<Float32Array> {
-    const longest = Math.max(...(await encoder.documents<number[]>('count', texts)))
+    const longest = Math.max(...(await encoder.tokens<number[]>('count', texts)))
     if (longest > encoder.model.window)
       throw failure(
         'invalid_request',
@@ -146,9 +147,9 @@ export async function openLanes({ model: name, beside, exactMax, ...setting }: L
     close,
 
     /** Passages of a text, each within the model's window. */
-    chunk: (text: string, sections: Section[]) => encoders.serving.documents<Chunk[]>('cut', { text, sections }),
+    chunk: (text: string, sections: Section[]) => encoders.serving.tokens<Cut[]>('cut', { text, sections }),
     /** Tokens of each text as the model counts them. */
-    count: (texts: string[]) => encoders.serving.documents<number[]>('count', texts),
+    count: (texts: string[]) => encoders.serving.tokens<number[]>('count', texts),
     /** Row-major, one unit vector per text. */
     embedPassages: (texts: string[]) => embedWith(encoders.serving, texts),
     /** A question's vector, of the model that serves or of the one named. */
@@ -164,9 +165,15 @@ export async function openLanes({ model: name, beside, exactMax, ...setting }: L
       /** Shows a version, with the vectors of every model in memory. */
       async publish(dir: string, document: string, version: string) {
         while ((await cover(dir, { document, version })) !== undefined) {}
-        await write<void>('publish', { dir, document, version })
+        return write<number>('publish', { dir, document, version })
       },
-      remove: (dir: string, document: string) => write<{ passages: number }>('remove', { dir, document }),
+      /** What a collection's file shows, unless it stands at `position`; one that is damaged is begun anew. */
+      async audit(dir: string, position: number) {
+        const found = await write<(Audit & { isAnew?: boolean }) | undefined>('audit', { dir, position })
+        if (found?.isAnew) await searcher<void>('close', { dir })
+        return found
+      },
+      remove: (dir: string, document: string) => write<{ passages: number; position: number }>('remove', { dir, document }),
       sweep: (dir: string, keep: { document_id: string; version: string }[]) => write<number>('sweep', { dir, keep }),
       /** Only the model that serves is left in it. */
       settle: (dir: string) => write<void>('settle', { dir }),
@@ -190,6 +197,9 @@ export async function openLanes({ model: name, beside, exactMax, ...setting }: L
         go()
       }
     },
+
+    /** Moves what the log of a database holds into it, which blocks whoever does it. */
+    checkpoint: (database: string) => writer<void>('checkpointed', { database }),
 
     /** What a collection's index is like. */
     index: (dir: string) => searcher<IndexState>('state', { dir }),

@@ -11,12 +11,13 @@ import { openErasureStream } from './erasure-stream.ts'
 import { openErasures } from './erasures.ts'
 import { openEvaluations } from './evaluations.ts'
 import { openExclusive } from './exclusive.ts'
-import { extract, extractLimits } from './extract/run.ts'
+import { openReaders } from './extract/run.ts'
 import { openFinding } from './finding.ts'
 import { openIdempotency } from './idempotency.ts'
 import { openIndexes } from './indexes.ts'
 import { openIngest } from './ingest.ts'
 import { openLanes } from './lanes.ts'
+import { openMending } from './mending.ts'
 import { openQueue } from './queue.ts'
 import { openReindex } from './reindex.ts'
 import { adminRoutes } from './routes/admin.ts'
@@ -112,31 +113,44 @@ async function openHouse(app: App, config: RagConfig) {
     chunkOverlap: config.RAG_CHUNK_OVERLAP,
   })
   app.addHook('onClose', async () => lanes.close())
+  catalogue.checkpointed(() =>
+    lanes.checkpoint(catalogue.file).catch(error => log.error({ err: error }, 'the log stays for now')),
+  )
   const exclusive = openExclusive()
   const collections = openCollections(catalogue)
   // One batch more than there are threads, so that none waits for the next to be handed over.
   const embedding = openTurns(config.RAG_EMBED_THREADS + 1)
+  const mend = openMending({
+    catalogue,
+    directory: originals.directory,
+    write: lanes.write,
+    offer: jobs => queue.offer(jobs),
+    log,
+  })
+  const readers = openReaders()
+  app.addHook('onClose', async () => readers.close())
   const { ingest, tidy } = openIngest({
     catalogue,
     originals,
     exclusive,
     stages: {
-      extract: (file, signal) => extract(file, extractLimits, signal),
+      extract: readers.extract,
       chunk: lanes.chunk,
-      count: lanes.count,
       window: () => lanes.model.window,
       embed: lanes.embedPassages,
       write: lanes.write,
     },
     extracting: openTurns(EXTRACT_AT_ONCE),
+    cutting: openTurns(2),
     embedding,
+    mend,
     versionsKept: config.RAG_VERSIONS_KEPT,
   })
   const queue = openQueue({ catalogue, ingest, tidy, waitingMax: config.RAG_QUEUE_MAX, log })
   app.addHook('onClose', async () => queue.close())
   const stream = openErasureStream({ redis, catalogue, log })
   app.addHook('onClose', async () => stream.close())
-  const erasures = openErasures({ catalogue, originals, exclusive, queue, write: lanes.write, stream, log })
+  const erasures = openErasures({ catalogue, originals, exclusive, queue, mend, write: lanes.write, stream, log })
   app.addHook('onClose', async () => erasures.close())
 
   const finding = openFinding({
@@ -173,9 +187,7 @@ async function openHouse(app: App, config: RagConfig) {
     await sweeping
   })
   app.addHook('onReady', async () => {
-    sweeping = sweep({ catalogue, originals, exclusive, write: lanes.write }, leaving.signal).catch(error =>
-      log.error({ err: error }, 'what an earlier process left could not be removed; the next start tries again'),
-    )
+    sweeping = sweep({ catalogue, originals, exclusive, write: lanes.write, mend, log }, leaving.signal)
     void erasures.resume()
     queue.resume()
     evaluations.resume()

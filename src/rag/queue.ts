@@ -9,7 +9,7 @@ import type { Queued } from './uploads.ts'
 
 /** Jobs under way at once, and of one user: enough that extraction, embedding and writing overlap. */
 const RUNNING_MAX = 16
-const RUNNING_OF_USER_MAX = 4
+const RUNNING_OF_USER_MAX = 8
 /** Tries after an unexpected error, and starts that ended with the process dying, before a job is given up. */
 const TRIES_MAX = 3
 const STARTS_MAX = 10
@@ -47,7 +47,7 @@ interface Parts {
   log: { error: (context: object, message: string) => void; info: (context: object, message: string) => void }
 }
 
-export function openQueue({ catalogue: { jobs, documents, transaction }, ingest, tidy, waitingMax, log }: Parts) {
+export function openQueue({ catalogue: { jobs, documents, transaction, later }, ingest, tidy, waitingMax, log }: Parts) {
   const waiting = new Map<string, Queued[]>()
   const running = new Map<string, Running>()
   const events = new EventEmitter().setMaxListeners(0)
@@ -101,22 +101,23 @@ export function openQueue({ catalogue: { jobs, documents, transaction }, ingest,
   function note(one: Running, progress: Progress) {
     const changed = progress.state !== one.progress.state
     one.progress = progress
-    // The pipeline itself writes `ready`, in the transaction that shows the document.
-    if (changed && progress.state !== 'ready') save(one.job, progress)
+    // The pipeline itself writes `ready`, in the transaction that shows the document; a step on the way is nothing to wait for the disk for.
+    if (changed && progress.state === 'embedding')
+      later(() => save(one.job, progress)).catch(error =>
+        log.error({ err: error, job_id: one.job.id }, 'a step could not be noted'),
+      )
     events.emit(one.job.id, progress)
   }
 
   function save({ id, document_id }: Queued, progress: Progress) {
-    transaction(() => {
-      jobs.advance({ id, ...progress })
-      documents.follow({ id: document_id, job_id: id, state: progress.state, failure: progress.failure })
-    })
+    jobs.advance({ id, ...progress })
+    documents.follow({ id: document_id, job_id: id, state: progress.state, failure: progress.failure })
   }
 
   async function work(one: Running) {
     const late = AbortSignal.timeout(JOB_MS_MAX)
     for (let tries = 1; ; tries++) {
-      const job = begin(one)
+      const job = await begin(one)
       if (!job) return
       // What is about to be shown, or is shown already, is never given up: neither cancelled nor late nor tried too often.
       const signal = job.publishing ? one.leave.signal : AbortSignal.any([one.leave.signal, one.cancel.signal, late])
@@ -128,18 +129,36 @@ export function openQueue({ catalogue: { jobs, documents, transaction }, ingest,
         const final = jobs.byId(one.job.id)?.publishing ? undefined : verdict(error, signal, tries)
         if (final) return await giveUp(one, final)
         log.error({ err: error, job_id: one.job.id, tries }, 'a job will be tried again')
-        await pause(Math.min(PAUSE_MS * 2 ** tries, PAUSE_MS_MAX), undefined, { signal: one.leave.signal }).catch(() => {})
+        await rest(one, tries)
       }
     }
   }
 
-  function begin(one: Running): JobRow | undefined {
+  const rest = (one: Running, tries: number) =>
+    pause(Math.min(PAUSE_MS * 2 ** tries, PAUSE_MS_MAX), undefined, { signal: one.leave.signal }).catch(() => {})
+
+  /** Does `work` durably: while the disk takes nothing, again and again. False when the job is left as it is meanwhile. */
+  async function durably(one: Running, work: () => void): Promise<boolean> {
+    for (let tries = 1; !one.leave.signal.aborted; tries++) {
+      try {
+        await later(work)
+        return true
+      } catch (error) {
+        log.error({ err: error, job_id: one.job.id, tries }, 'a step of a job will be noted again')
+        await rest(one, tries)
+      }
+    }
+    return false
+  }
+
+  async function begin(one: Running): Promise<JobRow | undefined> {
     const { id, document_id } = one.job
     one.progress = { state: 'extracting', done: 0, total: null, failure: null }
-    transaction(() => {
+    const isNoted = await durably(one, () => {
       jobs.start(id)
       documents.follow({ id: document_id, job_id: id, state: 'extracting', failure: null })
     })
+    if (!isNoted) return undefined
     events.emit(id, one.progress)
     return jobs.byId(id)
   }
@@ -148,7 +167,8 @@ export function openQueue({ catalogue: { jobs, documents, transaction }, ingest,
     log.info({ job_id: one.job.id, code: final.code, cause: final.extras.cause }, 'a job was given up')
     const job = jobs.byId(one.job.id)
     if (job) await tidy(job).catch(error => log.error({ err: error, job_id: job.id }, 'what a job left could not be tidied'))
-    note(one, { ...one.progress, state: 'failed', failure: written(final) })
+    const progress: Progress = { ...one.progress, state: 'failed', failure: written(final) }
+    if (await durably(one, () => save(one.job, progress))) note(one, progress)
   }
 
   return {
@@ -160,8 +180,9 @@ export function openQueue({ catalogue: { jobs, documents, transaction }, ingest,
       }
     },
 
-    /** Takes jobs that are on disk. */
+    /** Takes jobs that are on disk; those offered before it is open or after it is closed it finds there. */
     offer(offered: readonly Queued[]) {
+      if (!open) return
       for (const job of offered) push(job)
       fill()
     },
@@ -190,7 +211,7 @@ export function openQueue({ catalogue: { jobs, documents, transaction }, ingest,
       size--
       if (line.length === 0) waiting.delete(user_id)
       const progress: Progress = { state: 'failed', done: 0, total: null, failure: written(failure('cancelled')) }
-      save(job, progress)
+      transaction(() => save(job, progress))
       events.emit(id, progress)
       return true
     },

@@ -42,7 +42,7 @@ interface Parts {
 const ROUTE = 'POST /documents'
 
 export function openUploads({ catalogue, collections, originals, exclusive, idempotency, userBytesMax, queue }: Parts) {
-  const { documents, jobs, transaction } = catalogue
+  const { documents, jobs, later } = catalogue
 
   /**
    * Takes in what `receive` brings and tells one entry per file, in order: 202 when a job was made, 200 when all were there already.
@@ -73,7 +73,7 @@ export function openUploads({ catalogue, collections, originals, exclusive, idem
       await store(user, owner, collection, plans)
 
       const queued: Queued[] = []
-      const answer = transaction(() => {
+      const answer = await later(() => {
         const entries = plans.map(plan => enter(user, collection, wishes, plan, queued))
         const made = { status: queued.length > 0 ? 202 : 200, reply: { documents: entries } }
         record(made)

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { childOfOurs, commandOf } from './children.ts'
 import { docxEntries, paragraph, pdfOf, read, refused, zipOf } from './made.ts'
+import { epubParts, pptxParts, shape, xlsxParts } from './office.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -72,6 +74,32 @@ t.test(
   },
 )
 
+t.test('time is that of the processor; a reader that uses none is stopped by the clock', async t => {
+  const long = 'All of this is text. '.repeat(MEGABYTE)
+  t.match(await refused(read('a.txt', long, { msMax: 250, msPerMegabyte: 0 })), { code: 'timeout', message: '0.25 s' })
+  const reading = refused(read('a.txt', long, { msMax: 100, msPerMegabyte: 0 }))
+  const child = await childOfOurs()
+  if (child) process.kill(Number(child), 'SIGSTOP')
+  t.match(await reading, { code: 'timeout', message: '0.1 s' })
+})
+
+t.test('what a reader writes is counted by who reads it too', async t => {
+  const headings = '# a\n\n'.repeat(3000)
+  t.match(await refused(read('a.md', headings, { textBytesMax: 10_000 })), { code: 'too_large', message: '10000 bytes of text' })
+})
+
+t.test('too many pages, slides, sheets or chapters are refused', async t => {
+  const pagesMax = 2
+  const page = [{ text: 'One page.' }]
+  t.match(await refused(read('a.pdf', pdfOf([page, page, page]), { pagesMax })), { message: '3 pages; the limit is 2' })
+  const slides = await zipOf(pptxParts([shape(['a']), shape(['b']), shape(['c'])]))
+  t.match(await refused(read('a.pptx', slides, { pagesMax })), { message: 'the limit is 2' })
+  const sheets = await zipOf(xlsxParts({ A: '', B: '', C: '' }))
+  t.match(await refused(read('a.xlsx', sheets, { pagesMax })), { message: 'the limit is 2' })
+  const chapters = await zipOf(epubParts('Book', { a: '', b: '', c: '' }))
+  t.match(await refused(read('a.epub', chapters, { pagesMax })), { message: 'the limit is 2' })
+})
+
 t.test('a reading that is no longer wanted ends, and the child with it', async t => {
   const wanted = new AbortController()
   const reading = refused(read('a.txt', 'All of this is text. '.repeat(MEGABYTE), {}, wanted.signal))
@@ -107,35 +135,3 @@ t.test('a picture, a program and an archive that holds itself are not documents'
   t.match(await read('../../x', 'Names decide nothing.'), { text: 'Names decide nothing.', media_type: 'text/plain' })
   t.match(await read('wrong.txt', pdfOf([[{ text: 'A PDF by any name.' }]])), { media_type: 'application/pdf' })
 })
-
-/** The process id of a reader this test started, once it runs its program. Linux only. */
-async function childOfOurs(): Promise<string | undefined> {
-  while (process.platform === 'linux') {
-    const found = readdirSync('/proc').find(
-      pid =>
-        /^\d+$/.test(pid) &&
-        parentOf(pid) === String(process.pid) &&
-        commandOf(pid).startsWith(`${process.execPath}\0--permission`),
-    )
-    if (found) return found
-    await new Promise(resolve => setImmediate(resolve))
-  }
-  return undefined
-}
-
-function parentOf(pid: string): string | undefined {
-  return contentOf(`/proc/${pid}/status`).match(/^PPid:\s*(\d+)/m)?.[1]
-}
-
-function commandOf(pid: string): string {
-  return contentOf(`/proc/${pid}/cmdline`)
-}
-
-/** A process may be gone between the listing and the look. */
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import JSZip from 'jszip'
 import { Failure } from '../../src/platform/errors.ts'
-import { type Extracted, type ExtractLimits, extract, extractLimits } from '../../src/rag/extract/run.ts'
+import type { Extracted, ExtractLimits } from '../../src/rag/extract/reader.ts'
+import { extractLimits, openReaders } from '../../src/rag/extract/run.ts'
 
 type Line = { text: string; size?: number; down?: number }
 /** A page is lines of Helvetica; an empty page holds one picture, as a scan does. */
@@ -78,11 +79,13 @@ export async function read(
   signal?: AbortSignal,
 ): Promise<Extracted> {
   const folder = await mkdtemp(join(tmpdir(), 'extract-'))
+  const readers = openReaders({ ...extractLimits, ...limits })
   try {
     const path = join(folder, 'document')
     await writeFile(path, content)
-    return await extract({ path, name }, { ...extractLimits, ...limits }, signal)
+    return await readers.extract({ path, name, user: 'ann' }, signal)
   } finally {
+    await readers.close()
     await rm(folder, { recursive: true })
   }
 }

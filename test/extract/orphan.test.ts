@@ -16,7 +16,7 @@ const AT_WORK_TICKS = 20
 /** A process that reads `file`, and the id of its reader, which is at work. */
 async function service(file: string) {
   const run = new URL('../../src/rag/extract/run.ts', import.meta.url).href
-  const code = `import { extract, extractLimits } from ${JSON.stringify(run)}; await extract({ path: ${JSON.stringify(file)}, name: 'a.txt' }, extractLimits)`
+  const code = `import { openReaders } from ${JSON.stringify(run)}; await openReaders().extract({ path: ${JSON.stringify(file)}, name: 'a.txt', user: 'ann' })`
   const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {
     env: {},
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -61,18 +61,22 @@ t.test('bytes that are erased and uploaded again at the same moment are there fo
 
 t.test('erasing a document whose job is under way stops the job first', async t => {
   let stopped = false
+  let begin = () => {}
+  const begun = new Promise<void>(resolve => (begin = resolve))
   const { upload, documents, erasures, queue, catalogue } = await partsFor(t, {
     stages: {
       extract: (_file, signal) =>
-        new Promise((_, reject) =>
+        new Promise((_, reject) => {
+          begin()
           signal.addEventListener('abort', () => {
             stopped = true
             reject(signal.reason)
-          }),
-        ),
+          })
+        }),
     },
   })
   const { id, job_id } = await upload('ann', 'a.txt', 'text')
+  await begun
   t.ok(queue.progress(job_id))
   const receipt = await erasures.document('ann', documents.one('ann', id).collection_id, id)
   t.ok(stopped)
@@ -104,7 +108,7 @@ t.test('a document is erased in every state it can be in, and nothing of it is l
   while (documents.job('ann', embedding.job_id).state !== 'embedding') await new Promise(setImmediate)
   const extracting = await upload('ann', 'hang1.txt', '1')
   // Two readers at once: the third of these waits for its turn, the others for a place among what runs.
-  const waiting = await Promise.all(['2', '3', '4', '5'].map(n => upload('ann', `hang${n}.txt`, n)))
+  const waiting = await Promise.all(['2', '3', '4', '5', '6', '7', '8', '9'].map(n => upload('ann', `hang${n}.txt`, n)))
   const all = [ready, failed, embedding, extracting, ...waiting]
   const states = all.map(({ id }) => documents.one('ann', id).state)
   t.same([...new Set(states)].toSorted(), ['embedding', 'extracting', 'failed', 'queued', 'ready'])

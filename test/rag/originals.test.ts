@@ -1,5 +1,6 @@
 // Twin of src/rag/store/originals.ts and lock.ts, on a real disk.
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,10 +70,19 @@ t.test('what an earlier process left half-written is gone after opening', async 
 
 t.test('a sweep removes what is not needed and nothing else', async t => {
   const originals = await openOriginals(await folder(t), 0)
-  await originals.writeText('one', 'needed', 'a')
-  await originals.writeText('one', 'left over', 'b')
-  t.equal(await originals.sweep('one', 'texts', new Set(['needed'])), 1)
-  t.same(await readdir(join(originals.directory('one'), 'texts')), ['needed'])
+  const needed = await originals.writeText('one', 'a')
+  await originals.writeText('one', 'b')
+  t.equal(await originals.sweep('one', 'texts', new Set([needed])), 1)
+  t.same(await readdir(join(originals.directory('one'), 'texts')), [needed])
+})
+
+t.test('a long text is kept as it is under the hash of its bytes, wherever its pieces end', async t => {
+  const originals = await openOriginals(await folder(t), 0)
+  for (const text of ['', `${'x'.repeat(512 * 1024 - 1)}😀 and so on ${'é'.repeat(600_000)}`, '😀'.repeat(300_000)]) {
+    const version = await originals.writeText('one', text)
+    t.equal(version, createHash('sha256').update(text).digest('hex'))
+    t.ok((await readFile(originals.text('one', version), 'utf8')) === text)
+  }
 })
 
 t.test('a second process on the same folder is refused with a sentence, and admitted when the first is gone', async t => {

@@ -10,6 +10,7 @@ import { openErasures } from '../../src/rag/erasures.ts'
 import { openExclusive } from '../../src/rag/exclusive.ts'
 import { openIdempotency } from '../../src/rag/idempotency.ts'
 import { type Extracted, openIngest, type Stages } from '../../src/rag/ingest.ts'
+import { openMending } from '../../src/rag/mending.ts'
 import { openQueue } from '../../src/rag/queue.ts'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
 import { openOriginals } from '../../src/rag/store/originals.ts'
@@ -20,10 +21,13 @@ import { openUploads } from '../../src/rag/uploads.ts'
 /** What a collection's file would hold: passages by document and version, and which version is shown. */
 export type Shelf = Map<string, { passages: Map<string, string[]>; shown?: string }>
 
+interface PlainStages extends Stages {
+  write: Stages['write'] & Parameters<typeof openMending>[0]['write'] & Parameters<typeof openErasures>[0]['write']
+}
+
 /** Stages that read a text, cut it at line ends and keep the passages in `shelf`. */
-export function plainStages(
-  shelf: Shelf,
-): Stages & { write: { remove: (dir: string, document: string) => Promise<{ passages: number }>; close: () => Promise<void> } } {
+export function plainStages(shelf: Shelf): PlainStages {
+  let position = 0
   const held = (document: string) => {
     const known = shelf.get(document) ?? { passages: new Map<string, string[]>() }
     shelf.set(document, known)
@@ -42,9 +46,8 @@ export function plainStages(
       return text
         .split('\n')
         .filter(Boolean)
-        .map(content => ({ content, start_byte: 0, end_byte: content.length }))
+        .map(content => ({ content, start_byte: 0, end_byte: content.length, tokens: content.split(' ').length }))
     },
-    count: async texts => texts.map(text => text.split(' ').length),
     window: () => 10,
     embed: async texts => new Float32Array(texts.length),
     write: {
@@ -59,7 +62,9 @@ export function plainStages(
         const of = held(document)
         of.shown = version
         for (const other of of.passages.keys()) if (other !== version) of.passages.delete(other)
+        return ++position
       },
+      audit: async () => undefined,
       async sweep(_dir, keep) {
         let gone = 0
         for (const [document, { passages, shown }] of shelf) {
@@ -73,7 +78,7 @@ export function plainStages(
       async remove(_dir, document) {
         const passages = [...(shelf.get(document)?.passages.values() ?? [])].reduce((sum, list) => sum + list.length, 0)
         shelf.delete(document)
-        return { passages }
+        return { passages, position: ++position }
       },
       close: async () => {},
     },
@@ -81,7 +86,7 @@ export function plainStages(
 }
 
 interface Options {
-  stages?: Partial<Stages>
+  stages?: Partial<Omit<PlainStages, 'write'>> & { write?: Partial<PlainStages['write']> }
   waitingMax?: number
   userBytesMax?: number
   versionsKept?: number
@@ -98,7 +103,13 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
   const plain = plainStages(shelf)
   const stages = { ...plain, ...options.stages, write: { ...plain.write, ...options.stages?.write } }
   const exclusive = openExclusive()
-  await sweep({ catalogue, originals, exclusive, write: stages.write })
+  const mend = openMending({
+    catalogue,
+    directory: originals.directory,
+    write: stages.write,
+    offer: jobs => queue.offer(jobs),
+    log: { warn: () => {} },
+  })
   const collections = openCollections(catalogue)
   const { versionsKept = 2, waitingMax = 100, userBytesMax = 2000 } = options
   const { ingest, tidy } = openIngest({
@@ -107,10 +118,13 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
     exclusive,
     stages,
     extracting: openTurns(2),
+    cutting: openTurns(2),
     embedding: openTurns(2),
+    mend,
     versionsKept,
   })
   const queue = openQueue({ catalogue, ingest, tidy, waitingMax, log })
+  await sweep({ catalogue, originals, exclusive, write: stages.write, mend, log })
   const announced: object[] = []
   const stream = {
     async announce(erasure: object) {
@@ -120,7 +134,7 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
     },
     behind: async () => ['agent'],
   }
-  const erasures = openErasures({ catalogue, originals, exclusive, queue, write: stages.write, stream, log })
+  const erasures = openErasures({ catalogue, originals, exclusive, queue, mend, write: stages.write, stream, log })
   const uploads = openUploads({
     catalogue,
     collections,

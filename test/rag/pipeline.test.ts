@@ -10,7 +10,7 @@ import { partsFor, plainStages, type Shelf } from './parts.ts'
 const hanging: Stages['extract'] = (_file, signal) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
-/** Three batches of passages. */
+/** More than one batch of passages. */
 const seventy = Array.from({ length: 70 }, (_, i) => `passage ${i}`).join('\n')
 
 t.test('a text becomes a ready document whose passages are shown once', async t => {
@@ -163,7 +163,7 @@ t.test('a cancelled job is failed as cancelled and leaves no passages and no tex
 t.test('a waiting job can be cancelled', async t => {
   const { upload, ended, documents } = await partsFor(t, { stages: { extract: hanging } })
   const jobs = []
-  for (const text of ['a', 'b', 'c', 'd', 'e']) jobs.push(await upload('ann', text, text))
+  for (const text of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) jobs.push(await upload('ann', text, text))
   const last = jobs.at(-1)?.job_id ?? ''
   t.match(documents.job('ann', last), { state: 'queued' })
   await documents.cancel('ann', last)
@@ -204,9 +204,9 @@ t.test('jobs of one document run one after the other, in the order they came', a
 
 t.test('a full queue says unavailable with a time, and stores nothing', async t => {
   const { upload, catalogue, collections } = await partsFor(t, { waitingMax: 4, stages: { extract: hanging } })
-  // Four of a user run at once; two more may wait, since one user may fill half of the queue.
-  for (const text of ['1', '2', '3', '4', '5', '6']) await upload('ann', text, text)
-  await t.rejects(upload('ann', '7', '7'), { code: 'unavailable', extras: { headers: { 'retry-after': 30 } } })
-  t.equal(catalogue.documents.count(collections.home('ann').id), 6)
-  await t.resolves(upload('bob', '7', '7'), 'another user still finds room')
+  // Eight of a user run at once; two more may wait, since one user may fill half of the queue.
+  for (let n = 1; n <= 10; n++) await upload('ann', `${n}`, `${n}`)
+  await t.rejects(upload('ann', '11', '11'), { code: 'unavailable', extras: { headers: { 'retry-after': 30 } } })
+  t.equal(catalogue.documents.count(collections.home('ann').id), 10)
+  await t.resolves(upload('bob', '11', '11'), 'another user still finds room')
 })

@@ -57,7 +57,7 @@ t.test('changes of a collection', { skip }, async t => {
       await add(lanes, collection, 'secret', ['The password is plovermarsh.'], 'v1')
       await add(lanes, collection, 'secret', ['The password is zephyrquill.'], 'v2')
       t.same(holders(collection.dir, 'zephyrq'), ['passages.sqlite-wal'])
-      t.same(await lanes.write.remove(collection.dir, 'secret'), { passages: 1 })
+      t.match(await lanes.write.remove(collection.dir, 'secret'), { passages: 1 })
       t.same([...holders(collection.dir, 'zephyrq'), ...holders(collection.dir, 'ploverm')], [], `beside ${others} others`)
       const ask = (query: string) => search(lanes, { query, mode: 'lexical', top_k: 500, collections: [collection] })
       t.same(await ask('zephyrquill plovermarsh password'), [])

@@ -1,12 +1,13 @@
-// The child process that meets the bytes of strangers. It reads one document from its standard input, and writes what it found to its
-// standard output as lines of JSON; it has no environment, no network and no files but the program's own (run.ts sees to that).
-import { readFileSync } from 'node:fs'
+// The child process that meets the bytes of strangers. It reads documents from its standard input, one after the other, and writes what it
+// found to its standard output as lines of JSON; it has no environment, no network and no files but the program's own (reader.ts sees to
+// that).
+import { readSync } from 'node:fs'
 import type { Coverage, Format } from './blocks.ts'
 import { canonical } from './canonical.ts'
 import { decode } from './encoding.ts'
 import { type Kind, kindOf, mediaTypes } from './kind.ts'
+import type { ExtractLimits, Message, Order } from './reader.ts'
 import { Refusal } from './refusal.ts'
-import type { ExtractLimits, Message } from './run.ts'
 
 /** Imported when needed: a text file does not wait for a PDF reader to load. */
 const formats: Record<Kind, () => Promise<Format>> = {
@@ -28,8 +29,7 @@ const textTypes = new Set<Kind>(['txt', 'md', 'html', 'csv', 'json'])
 /** A line of output holds at most this many UTF-16 units of text, so that the reader never parses more than that at once. */
 const PIECE_LENGTH = 64 * 1024
 
-async function read(name: string, limits: ExtractLimits): Promise<void> {
-  const bytes = readFileSync(0)
+async function read(bytes: Buffer, name: string, limits: ExtractLimits): Promise<void> {
   const kind = await kindOf(bytes, name)
   const entries = archives.has(kind) ? await (await import('./archive.ts')).openArchive(bytes, limits) : noEntries
   const format = await formats[kind]()
@@ -81,8 +81,26 @@ function explain(error: unknown): Message {
   return { refusal: { code: 'damaged', message: '', cause: String(error) } }
 }
 
+/** The next order and the bytes that follow it; nothing when there are no more. */
+function next(): { order: Order; bytes: Buffer } | undefined {
+  let line = ''
+  for (const one = Buffer.alloc(1); line.at(-1) !== '\n'; line += one.toString('latin1'))
+    if (readSync(0, one) === 0) return undefined
+  const order = JSON.parse(Buffer.from(line, 'latin1').toString()) as Order
+  const bytes = Buffer.allocUnsafeSlow(order.size)
+  for (let at = 0; at < bytes.length; ) {
+    const count = readSync(0, bytes, at, bytes.length - at, null)
+    if (count === 0) return undefined
+    at += count
+  }
+  return { order, bytes }
+}
+
 process.on('uncaughtException', error => send(explain(error)))
 // Nobody listens any more: the service has died, and its reader with it.
 process.stdout.on('error', () => process.kill(process.pid, 'SIGKILL'))
-const { name, limits } = JSON.parse(process.argv[2] ?? '') as { name: string; limits: ExtractLimits }
-await read(name, limits).catch(error => send(explain(error)))
+for (let asked = next(); asked; asked = next()) {
+  await read(asked.bytes, asked.order.name, asked.order.limits).catch(error => send(explain(error)))
+  // Waiting for the next one blocks: what has been said must be out by then.
+  await new Promise(resolve => process.stdout.write('', resolve))
+}

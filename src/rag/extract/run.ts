@@ -1,32 +1,9 @@
-// Reads one document in a child process that cannot hurt the service: it has no environment, no network, no files but the program's own,
-// and it is killed when it takes more memory, time or output than it was given. Worker threads would not bound memory (measured).
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { open } from 'node:fs/promises'
-import { constants, setPriority } from 'node:os'
-import { extname, join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
-import { type Failure, failure } from '../../platform/errors.ts'
-import { usageOf } from '../../platform/usage.ts'
-import type { ArchiveLimits } from './archive.ts'
-import type { Coverage } from './blocks.ts'
-import type { Section } from './canonical.ts'
-import type { RefusalCode } from './refusal.ts'
-
-/**
- * Processor time allowed is `msMax` plus `msPerMegabyte` for each MiB of the file: a small hostile file is stopped soon, a long book is not,
- * and a busy machine fails nobody's document.
- */
-export type ExtractLimits = ArchiveLimits & {
-  memoryBytesMax: number
-  msMax: number
-  msPerMegabyte: number
-  textBytesMax: number
-  pagesMax: number
-}
-
-const MEGABYTE = 1024 * 1024
+// Reads documents in child processes that cannot hurt the service (reader.ts). A child that has read a small document well waits a moment for
+// the next one of the same user, since starting one takes longer than reading most documents. What a document did to its reader never
+// meets another user's, and a refusal is believed only from a child that has read nothing else.
+import { type FileHandle, open } from 'node:fs/promises'
+import { Failure } from '../../platform/errors.ts'
+import { type Extracted, type ExtractLimits, MEGABYTE, type Reader, startReader, timeFor } from './reader.ts'
 
 export const extractLimits: ExtractLimits = {
   memoryBytesMax: 1024 * MEGABYTE,
@@ -39,127 +16,90 @@ export const extractLimits: ExtractLimits = {
   unpackRatioMax: 200,
 }
 
-type Done = { done: { title?: string; media_type: string; coverage: Coverage } }
-type Refused = { refusal: { code: RefusalCode; message: string; cause: string } }
-/** What the child writes, one message a line; `done` or `refusal` is the last. */
-export type Message = { section: Section } | { text: string } | Done | Refused
+/** Larger documents get a child of their own. */
+const SHARED_BYTES_MAX = MEGABYTE
+/** A child that has grown larger, or has used more processor time, is not given another document. */
+const RESIDENT_BYTES_MAX = 256 * MEGABYTE
+const LIFE_MS_MAX = 10_000
+/** How long a child waits for the next document, in milliseconds, and how many wait at once. */
+const IDLE_MS_MAX = 2_000
+const IDLE_MAX = 4
+/** What a child says that has nothing to do with the documents it has read before. */
+const FINAL = new Set(['timeout', 'cancelled'])
 
-export type Extracted = { text: string; sections: Section[]; title?: string; media_type: string; coverage: Coverage }
-
-const root = join(import.meta.dirname, '../../..')
-const LOOK_MS = 20
-/** By the clock a reader may take this many times its processor time, be the machine as busy as it may. */
-const CLOCK_PER_PROCESSOR_TIME = 10
-/** The rest is for buffers, which do not live in V8's heap. */
-const HEAP_SHARE = 0.75
-/** JSON doubles the worst text; sections come on top. */
-const OUTPUT_PER_TEXT_BYTE = 3
-const COMPLAINT_LENGTH_MAX = 2000
-
-/**
- * Reads the document at `file.path` (`file.name` decides only between plain-text formats) into canonical text and its sections.
- * Throws a failure: `no_text`, `encrypted`, `damaged`, `unsupported_type`, `too_large` and `timeout` (the limit in the message), `cancelled`.
- */
-export async function extract(
-  file: { path: string; name: string },
-  limits: ExtractLimits,
-  signal?: AbortSignal,
-): Promise<Extracted> {
-  const source = await open(file.path)
-  try {
-    const { size } = await source.stat()
-    const ms = limits.msMax + Math.ceil(size / MEGABYTE) * limits.msPerMegabyte
-    const child = start(source.fd, file.name, limits, ms, signal)
-    const ended = once(child, 'close').catch(error => [error])
-    const watch = watched(child, limits, ms)
-    const result = await collect(child)
-    const [outcome] = await ended
-    watch.end()
-    if (watch.breach) throw watch.breach
-    if (signal?.aborted) throw failure('cancelled', undefined, { cause: signal.reason })
-    if (result.refusal) throw failure(result.refusal.code, result.refusal.message || undefined, { cause: result.refusal.cause })
-    if (result.done) return { text: result.text, sections: result.sections, ...result.done }
-    if (outcome instanceof Error) throw outcome
-    throw failure('damaged', undefined, { cause: `the reader ended with ${outcome ?? child.signalCode}: ${result.complaint}` })
-  } finally {
-    await source.close()
-  }
+/** A document of a user: its bytes at `path`; `name` decides only between plain-text formats. */
+interface File {
+  path: string
+  name: string
+  user: string
+}
+interface Opened extends File {
+  source: FileHandle
+  size: number
+}
+interface Idle {
+  user: string
+  reader: Reader
+  timer: NodeJS.Timeout
 }
 
-function start(fd: number, name: string, limits: ExtractLimits, ms: number, signal?: AbortSignal): Child {
-  const flags = [
-    '--permission',
-    ...['src', 'node_modules', 'package.json'].map(path => `--allow-fs-read=${join(root, path)}`),
-    `--max-old-space-size=${Math.floor((limits.memoryBytesMax / MEGABYTE) * HEAP_SHARE)}`,
-    '--no-warnings',
-  ]
-  // Only the ending of the name decides anything; the rest is the owner's business and does not go on a command line.
-  const argument = JSON.stringify({ name: extname(name).slice(0, 16), limits })
-  // Should the service die, nobody watches its reader: then the kernel ends it, well after we would have.
-  const seconds = Math.ceil((ms * CLOCK_PER_PROCESSOR_TIME) / 1000)
-  // A shell gives what it starts a working directory and more to inherit: `env -i` takes that away again.
-  const bounded = ['-c', 'ulimit -t "$0" && exec env -i "$@"', `${seconds}`, process.execPath]
-  const child = spawn('/bin/sh', [...bounded, ...flags, join(import.meta.dirname, 'child.ts'), argument], {
-    stdio: [fd, 'pipe', 'pipe'],
-    env: {},
-    cwd: root,
-    signal,
-    killSignal: 'SIGKILL',
-  }) as Child
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
-  return child
-}
+/** Opens the place where documents are read. */
+export function openReaders(limits: ExtractLimits = extractLimits) {
+  let idle: Idle[] = []
 
-type Child = ChildProcess & { stdout: Readable; stderr: Readable }
-type Watch = { breach: Failure | undefined; end: () => void }
-
-/** Kills the child at the first breach of a limit and remembers which one it was. */
-function watched(child: Child, limits: ExtractLimits, ms: number): Watch {
-  const watch: Watch = { breach: undefined, end }
-  function breach(found: Failure) {
-    watch.breach ??= found
-    child.kill('SIGKILL')
+  function leave(one: Idle) {
+    clearTimeout(one.timer)
+    idle = idle.filter(other => other !== one)
   }
-  const tooLong = () => failure('timeout', `The document took longer than ${ms / 1000} s to read, the limit for its size`)
-  const clock = setTimeout(() => breach(tooLong()), ms * CLOCK_PER_PROCESSOR_TIME)
-  const scale = setInterval(async () => {
-    const used = await usageOf(child.pid)
-    if (used.residentBytes > limits.memoryBytesMax) breach(tooMuchMemory(limits))
-    if (used.processorMs > ms) breach(tooLong())
-  }, LOOK_MS)
-  let output = 0
-  child.stdout.on('data', (part: Buffer) => {
-    output += part.length
-    if (output > limits.textBytesMax * OUTPUT_PER_TEXT_BYTE)
-      breach(failure('too_large', `The document holds more than ${limits.textBytesMax} bytes of text, the limit`))
-  })
-  child.on('exit', (_code, signal) => {
-    if (signal === 'SIGABRT') watch.breach ??= tooMuchMemory(limits) // V8 aborts when its heap is full
-  })
-  function end() {
-    clearTimeout(clock)
-    clearInterval(scale)
+
+  async function fresh({ user, source, name, size }: Opened, signal?: AbortSignal) {
+    const reader = startReader(limits, timeFor(limits, Math.max(size, SHARED_BYTES_MAX)) + LIFE_MS_MAX)
+    const extracted = await reader.read(source, name, size, signal)
+    await keep(user, reader, size)
+    return extracted
   }
-  return watch
-}
 
-function tooMuchMemory(limits: ExtractLimits): Failure {
-  return failure('too_large', `Reading the document took more than ${limits.memoryBytesMax / MEGABYTE} MiB of memory, the limit`)
-}
-
-type Collected = { text: string; sections: Section[]; done?: Done['done']; refusal?: Refused['refusal']; complaint: string }
-
-/** Reads the child's messages as they come, a line at a time, so that a large document never holds up the event loop. */
-async function collect(child: Child): Promise<Collected> {
-  const found: Collected = { text: '', sections: [], complaint: '' }
-  child.stderr.on('data', (part: Buffer) => {
-    found.complaint = (found.complaint + part).slice(0, COMPLAINT_LENGTH_MAX)
-  })
-  for await (const line of createInterface({ input: child.stdout })) {
-    const message = JSON.parse(line) as Message
-    if ('text' in message) found.text += message.text
-    else if ('section' in message) found.sections.push(message.section)
-    else Object.assign(found, message)
+  /** What a child that has waited makes of it; nothing when that is to be asked of a fresh one. */
+  async function waited({ user, source, name, size }: Opened, signal?: AbortSignal) {
+    const one = size <= SHARED_BYTES_MAX ? idle.find(other => other.user === user) : undefined
+    if (!one) return undefined
+    leave(one)
+    const extracted = await one.reader.read(source, name, size, signal).catch(error => {
+      if (error instanceof Failure && FINAL.has(error.code)) throw error
+    })
+    if (extracted) await keep(user, one.reader, size)
+    return extracted
   }
-  return found
+
+  async function keep(user: string, reader: Reader, size: number) {
+    const { residentBytes, processorMs } = await reader.usage()
+    if (size > SHARED_BYTES_MAX || residentBytes > RESIDENT_BYTES_MAX || processorMs > LIFE_MS_MAX) return reader.kill()
+    const one: Idle = { user, reader, timer: setTimeout(() => void end(one), IDLE_MS_MAX) }
+    idle.push(one)
+    const [oldest] = idle
+    if (oldest && idle.length > IDLE_MAX) await end(oldest)
+  }
+
+  async function end(one: Idle) {
+    leave(one)
+    await one.reader.kill()
+  }
+
+  return {
+    /** Reads a document. Throws like a reader does. */
+    async extract(file: File, signal?: AbortSignal): Promise<Extracted> {
+      const source = await open(file.path)
+      try {
+        const opened = { ...file, source, size: (await source.stat()).size }
+        return (await waited(opened, signal)) ?? (await fresh(opened, signal))
+      } finally {
+        await source.close()
+      }
+    },
+
+    /** Ends the children that wait; call it when nothing is being read. */
+    async close() {
+      await Promise.all(idle.map(end))
+    },
+  }
 }

@@ -16,8 +16,10 @@ export type Catalogue = ReturnType<typeof openCatalogue>
 
 /** Opens (or makes) the catalogue of a data folder. Times in it are milliseconds since 1970, ids are ordered by time (UUID v7). */
 export function openCatalogue(dataDir: string) {
-  const database = openDatabase(join(dataDir, 'catalogue.sqlite'), schemas)
+  const file = join(dataDir, 'catalogue.sqlite')
+  const database = openDatabase(file, schemas)
   return {
+    file,
     collections: collectionTable(database),
     documents: documentTable(database),
     versions: versionTable(database),
@@ -28,6 +30,9 @@ export function openCatalogue(dataDir: string) {
     serving: servingTable(database),
     /** Does `work` whole or not at all, durably. */
     transaction: database.transaction,
+    /** The same, without blocking while the disk is busy: it is durable when this resolves. */
+    later: database.later,
+    checkpointed: database.checkpointed,
     /** Can it be read? */
     alive: () => database.one('SELECT 1') !== undefined,
     close: database.close,

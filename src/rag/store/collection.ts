@@ -3,11 +3,13 @@
 import { join } from 'node:path'
 import type { Chunk } from '../chunk.ts'
 import { indexTerms } from '../lexical.ts'
+import type { Audit } from '../mending.ts'
 import { requireSameModel } from '../models.ts'
 import { BESIDE, besideOf } from './beside.ts'
-import { type Database, openDatabase, openReadOnly } from './database.ts'
+import { type Database, openDatabase, openReadOnly, removeDatabase } from './database.ts'
 import { removeGraph } from './graph-file.ts'
 import { type Passages, passagesOf } from './passages.ts'
+import type { Shown } from './tables/documents.ts'
 
 const FILE = 'passages.sqlite'
 /** Removals remembered, so that a vector index that is a little behind can follow; one further behind is made anew. */
@@ -85,6 +87,12 @@ export function openPassages(dir: string) {
   }
 }
 
+/** Removes the collection's file and its vector caches. */
+export function removeCollection(dir: string) {
+  removeDatabase(join(dir, FILE))
+  removeGraph(dir)
+}
+
 interface Models {
   model: string | null
   beside: string | null
@@ -106,7 +114,7 @@ function requireModel(database: Database, model: string, wanted: string) {
 }
 
 function writing(database: Database, dir: string, model: string, removalsMax: number) {
-  const { one, all, run, transaction } = database
+  const { one, all, run, transaction, unwaited } = database
 
   const appended = (document: string, version: string): number =>
     one<{ n: number }>('SELECT count(*) AS n FROM passages WHERE document = :document AND version = :version', {
@@ -114,16 +122,17 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
       version,
     })?.n ?? 0
 
-  /** Does `change`, which says by how much the number of visible passages grew, at the next position. */
-  function flip<Result extends { grown: number; changed: boolean }>(change: (position: number) => Result): Result {
+  const position = (): number => one<{ position: number }>('SELECT position FROM state')?.position ?? 0
+
+  /** Does `change`, which says by how much the number of visible passages grew, at the next position; gives the position there is then. */
+  function flip(change: (next: number) => { grown: number; changed: boolean }): { grown: number; position: number } {
     return transaction(() => {
-      const position = (one<{ position: number }>('SELECT position FROM state')?.position ?? 0) + 1
-      const result = change(position)
-      if (result.changed) {
-        run('UPDATE state SET position = :position, published = published + :grown', { position, grown: result.grown })
-        forget()
-      }
-      return result
+      const next = position() + 1
+      const { grown, changed } = change(next)
+      if (!changed) return { grown, position: next - 1 }
+      run('UPDATE state SET position = :next, published = published + :grown', { next, grown })
+      forget()
+      return { grown, position: next }
     })
   }
 
@@ -166,11 +175,11 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
 
     /**
      * Adds passages after those already there. `vectors` is row-major, one row of float32 per passage, made by `by`, one of the models the
-     * collection has vectors of. Nothing is visible yet.
+     * collection has vectors of. Nothing is visible yet, and all of it waits for the disk when it is published.
      */
     append(document: string, version: string, passages: Chunk[], vectors: Float32Array, by = model) {
       const dimensions = vectors.length / passages.length
-      transaction(() => {
+      unwaited(() => {
         const first = appended(document, version)
         const { model: stored, beside } = modelsOf(database)
         const isBeside = beside === by
@@ -192,9 +201,16 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
       })
     },
 
-    /** Shows this version and removes the one that was shown before, in one step. Done twice, it is done once. */
-    publish(document: string, version: string) {
-      flip(position => {
+    /** Unless what is visible has changed `known` times: how often it has, and of which version of which document how many passages are. */
+    audit(known: number): Audit | undefined {
+      const visible =
+        'SELECT document, version, count(*) AS passages FROM passages WHERE published > 0 GROUP BY document, version'
+      return position() === known ? undefined : { position: position(), shown: all<Shown>(visible) }
+    },
+
+    /** Shows this version and removes the one that was shown before, in one step; gives the position reached. Done twice, it is done once. */
+    publish(document: string, version: string): number {
+      return flip(position => {
         const old = all<Row>(
           'SELECT id, terms, published FROM passages WHERE document = :document AND version <> :version AND published > 0',
           { document, version },
@@ -211,19 +227,19 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
           run('UPDATE beside SET published = :position WHERE passage = :id', { id, position })
         }
         return { grown: fresh.length - gone, changed: gone + fresh.length > 0 }
-      })
+      }).position
     },
 
-    /** Removes everything of a document, from the log and the vector cache too; says how many visible passages went. */
-    remove(document: string): { passages: number } {
-      const { grown } = flip(position => {
+    /** Removes everything of a document, from the log and the vector cache too; says how many visible passages went, and the position. */
+    remove(document: string): { passages: number; position: number } {
+      const { grown, position: reached } = flip(position => {
         const rows = all<Row>('SELECT id, terms, published FROM passages WHERE document = :document', { document })
         const gone = take(rows, position)
         return { grown: -gone, changed: gone > 0 }
       })
       emptyLog()
       removeGraph(dir)
-      return { passages: -grown }
+      return { passages: -grown, position: reached }
     },
 
     /** Removes passages that were never shown, of versions nobody is making; returns how many. */

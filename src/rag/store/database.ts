@@ -1,11 +1,16 @@
 // A typed door onto one SQLite file: prepared statements kept by their text, rows as the caller describes them, and a full disk
-// said as the failure it is. Everything is synchronous, so transactions stay tiny.
-import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
+// said as the failure it is. Everything is synchronous, so transactions stay tiny; only the wait for the disk can be left to others.
+import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { failure } from '../../platform/errors.ts'
+import { flusher } from './flusher.ts'
 
-/** SQLite's result codes for a disk without room: SQLITE_FULL. */
+/** SQLite's result codes: SQLITE_CORRUPT, SQLITE_FULL (a disk without room), SQLITE_NOTADB. */
+const SQLITE_CORRUPT = 11
 const SQLITE_FULL = 13
+const SQLITE_NOTADB = 26
+/** Commits after which the log is emptied where that is left to others: some megabytes. */
+const COMMITS_PER_CHECKPOINT = 250
 /** Longest wait for another connection's lock, in milliseconds; within one process there is none. */
 const BUSY_MS_MAX = 1000
 
@@ -19,6 +24,15 @@ export interface Database {
   run(sql: string, values?: Values): number
   /** Does `work` whole or not at all; what it returns is on disk when this returns. */
   transaction<T>(work: () => T): T
+  /**
+   * Does `work` whole or not at all, now; when this resolves it is on disk. Meanwhile the thread goes on, and what is done while the disk is
+   * busy waits for it together.
+   */
+  later<T>(work: () => T): Promise<T>
+  /** The same without any wait for the disk: it is there when what is done after it is. For what can be made again. */
+  unwaited<T>(work: () => T): T
+  /** Leaves it to `work` to move what the log holds into the file, which blocks; it is called now and again. */
+  checkpointed(work: () => Promise<void>): void
   close(): void
 }
 
@@ -30,7 +44,7 @@ export function openDatabase(file: string, schemas: readonly string[]): Database
   )
   handle.exec('PRAGMA secure_delete = ON')
   upgrade(handle, file, schemas)
-  return doorTo(handle)
+  return doorTo(handle, file)
 }
 
 /** Opens `file` for reading alone, which waits for no writer; nothing when it is not there or just being made. An older one is brought up. */
@@ -39,7 +53,7 @@ export function openReadOnly(file: string, schemas: readonly string[]): Database
   const handle = new DatabaseSync(file, { readOnly: true })
   handle.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`)
   const version = versionOf(handle)
-  if (version === schemas.length) return doorTo(handle)
+  if (version === schemas.length) return doorTo(handle, file)
   handle.close()
   if (version === 0) return undefined
   openDatabase(file, schemas).close()
@@ -59,7 +73,14 @@ export function copyDatabase(file: string, to: string) {
   closeSync(copied)
 }
 
-function doorTo(handle: DatabaseSync): Database {
+/** Moves what the log of `file` holds into it, as far as nobody reads it. A long block: for a worker thread. */
+export function checkpoint(file: string) {
+  const handle = new DatabaseSync(file)
+  handle.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  handle.close()
+}
+
+function doorTo(handle: DatabaseSync, file: string): Database {
   const statements = new Map<string, StatementSync>()
   const statement = (sql: string) => {
     const known = statements.get(sql) ?? handle.prepare(sql)
@@ -67,20 +88,49 @@ function doorTo(handle: DatabaseSync): Database {
     return known
   }
 
+  function transaction<T>(work: () => T): T {
+    handle.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      roomy(() => handle.exec('COMMIT'))
+      return result
+    } catch (error) {
+      if (handle.isTransaction) handle.exec('ROLLBACK')
+      throw error
+    } finally {
+      commits++
+      if (commits % COMMITS_PER_CHECKPOINT === 0) empty?.()
+    }
+  }
+
+  /** In this mode a commit is in the log when it returns, and the bytes of the log are all that has to reach the disk. */
+  function unwaited<T>(work: () => T): T {
+    handle.exec('PRAGMA synchronous = NORMAL')
+    try {
+      return transaction(work)
+    } finally {
+      handle.exec('PRAGMA synchronous = FULL')
+    }
+  }
+
+  let commits = 0
+  let empty: (() => void) | undefined
+  const flush = flusher(`${file}-wal`)
+
   return {
     one: <Row>(sql: string, values: Values = {}) => statement(sql).get(values) as Row | undefined,
     all: <Row>(sql: string, values: Values = {}) => statement(sql).all(values) as Row[],
     run: (sql, values = {}) => roomy(() => Number(statement(sql).run(values).changes)),
-    transaction(work) {
-      handle.exec('BEGIN IMMEDIATE')
-      try {
-        const result = work()
-        roomy(() => handle.exec('COMMIT'))
-        return result
-      } catch (error) {
-        if (handle.isTransaction) handle.exec('ROLLBACK')
-        throw error
-      }
+    transaction,
+    unwaited,
+    async later(work) {
+      const result = unwaited(work)
+      await flush()
+      return result
+    },
+    checkpointed(work) {
+      handle.exec('PRAGMA wal_autocheckpoint = 0')
+      empty = () => void work()
     },
     close: () => handle.close(),
   }
@@ -102,6 +152,17 @@ function upgrade(handle: DatabaseSync, file: string, schemas: readonly string[])
     if (versionOf(handle) === version) handle.exec(`${schema}; PRAGMA user_version = ${version + 1}`)
     handle.exec('COMMIT')
   }
+}
+
+/** Is the file none of a database's, or not as it was written? */
+export function isDamaged(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number }
+  return errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB
+}
+
+/** Removes a database with what lies beside it; nobody may have it open. */
+export function removeDatabase(file: string) {
+  for (const path of [file, `${file}-wal`, `${file}-shm`]) rmSync(path, { force: true })
 }
 
 function roomy<T>(work: () => T): T {

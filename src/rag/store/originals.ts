@@ -15,6 +15,9 @@ export interface Spooled {
 
 export type Originals = Awaited<ReturnType<typeof openOriginals>>
 
+/** Of a text this many UTF-16 units are handled at once, in a millisecond or two. */
+const PIECE_LENGTH = 512 * 1024
+
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /** Opens the files of `dataDir`; what earlier processes left half-written goes. `freeBytesMin` is left to the rest of the machine. */
@@ -76,13 +79,18 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
       await syncFolder(folder)
     },
 
-    async writeText(collection: string, version: string, text: string) {
+    /** Keeps a text under the SHA-256 of its bytes, which it gives. Of a long one each piece lets others go first. */
+    async writeText(collection: string, text: string): Promise<string> {
       const folder = join(directory(collection), 'texts')
       await makeFolder(folder)
       const path = join(temporary, `text-${spooled++}`)
+      const hash = createHash('sha256')
       const file = await open(path, 'wx', 0o600)
       try {
-        await file.writeFile(text)
+        for (const piece of piecesOf(text)) {
+          hash.update(piece)
+          await file.writeFile(piece)
+        }
         await file.sync()
       } catch (error) {
         await rm(path, { force: true })
@@ -90,8 +98,10 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
       } finally {
         await file.close()
       }
+      const version = hash.digest('hex')
       await rename(path, join(folder, version))
       await syncFolder(folder)
+      return version
     },
 
     /** Removes files that nothing needs any more; returns how many there were. */
@@ -134,6 +144,15 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
     },
   }
   return self
+}
+
+/** The bytes of a text, a piece of it at a time; no character is cut in two. */
+function* piecesOf(text: string): Generator<Buffer> {
+  for (let at = 0, end = 0; at < text.length; at = end) {
+    end = at + PIECE_LENGTH
+    if (text.charCodeAt(end - 1) >> 10 === 0x36) end++ // the first half of a pair
+    yield Buffer.from(text.slice(at, end))
+  }
 }
 
 async function crowded(dataDir: string, freeBytesMin: number) {

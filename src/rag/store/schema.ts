@@ -138,4 +138,10 @@ CREATE TABLE serving (
 ) STRICT;
 `
 
-export const schemas: readonly string[] = [first, second, third]
+// position: how often what the collection's file shows had changed when the catalogue last followed; see mending.ts.
+const fourth = `
+ALTER TABLE collections ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX documents_by_state ON documents (collection_id, state, id);
+`
+
+export const schemas: readonly string[] = [first, second, third, fourth]

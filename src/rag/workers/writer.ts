@@ -1,7 +1,7 @@
 // The thread that writes collection files: one, so that two changes of a file never meet.
 import type { Chunk } from '../chunk.ts'
-import { openCollection } from '../store/collection.ts'
-import { copyDatabase } from '../store/database.ts'
+import { openCollection, removeCollection } from '../store/collection.ts'
+import { checkpoint, copyDatabase, isDamaged } from '../store/database.ts'
 import { openFiles } from './open-files.ts'
 import { told } from './told.ts'
 
@@ -17,6 +17,17 @@ export const append = told((task: Version & { passages: Chunk[]; vectors: Float3
   file(task).append(task.document, task.version, task.passages, task.vectors, task.by),
 )
 export const publish = told((task: Version) => file(task).publish(task.document, task.version))
+export const audit = told((task: Of<{ position: number }>) => {
+  try {
+    return file(task).audit(task.position)
+  } catch (error) {
+    if (!isDamaged(error)) throw error
+    // Everything in it can be made again.
+    files.close(task.dir)
+    removeCollection(task.dir)
+    return { ...file(task).audit(-1), isAnew: true }
+  }
+})
 export const remove = told((task: Of<{ document: string }>) => file(task).remove(task.document))
 export const sweep = told((task: Of<{ keep: { document_id: string; version: string }[] }>) => file(task).sweep(task.keep))
 export const lacking = told((task: Of<{ models: string[]; document?: string; version?: string; limit: number }>) =>
@@ -27,4 +38,5 @@ export const fill = told((task: Of<{ by: string; ids: number[]; vectors: Float32
 )
 export const settle = told((task: Of<object>) => file(task).settle(task.model))
 export const copy = told(({ from, to }: { from: string; to: string }) => copyDatabase(from, to))
+export const checkpointed = told(({ database }: { database: string }) => checkpoint(database))
 export const close = told(({ dir }: { dir: string }) => files.close(dir))

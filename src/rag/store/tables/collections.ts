@@ -77,6 +77,14 @@ export function collectionTable(database: Database) {
     /** From now on it is not there for anyone. */
     markErasing: (id: string) => database.run('UPDATE collections SET erasing = 1 WHERE id = :id', { id }),
 
+    /** Where the collection's file stood when the catalogue last followed it. */
+    position: (id: string) =>
+      database.one<{ position: number }>('SELECT position FROM collections WHERE id = :id', { id })?.position ?? 0,
+
+    /** The catalogue follows the collection's file at `position`. */
+    follow: (id: string, position: number) =>
+      database.run('UPDATE collections SET position = :position WHERE id = :id', { id, position }),
+
     remove: (id: string) => database.run('DELETE FROM collections WHERE id = :id', { id }),
 
     grants: (collection: string) =>

@@ -36,6 +36,13 @@ export interface DocumentFilter {
   limit: number
 }
 
+/** A version of a document as a collection's file shows it, or should. */
+export interface Shown {
+  document: string
+  version: string
+  passages: number
+}
+
 /** One thing that must hold of a document's metadata; where the field is a list, of one of its items. */
 export interface Condition {
   key: string
@@ -98,13 +105,23 @@ export function documentTable(database: Database) {
     inCollection: (collection: string) =>
       database.all<{ id: string }>('SELECT id FROM documents WHERE collection_id = :collection AND erasing = 0', { collection }),
 
-    list: (filter: DocumentFilter) =>
+    // Each condition only where it is wanted: an index serves no condition that may be none.
+    list: ({ state, name, after, ...rest }: DocumentFilter) =>
       database.all<DocumentRow>(
         `SELECT * FROM documents
-         WHERE collection_id IN (SELECT value FROM json_each(:collections)) AND erasing = 0
-           AND (:state IS NULL OR state = :state) AND (:name IS NULL OR title = :name) AND (:after IS NULL OR id < :after)
+         WHERE collection_id IN (SELECT value FROM json_each(:collections)) AND erasing = 0 ${state ? 'AND state = :state' : ''}
+           ${name === null ? '' : 'AND title = :name'} ${after === null ? '' : 'AND id < :after'}
          ORDER BY id DESC LIMIT :limit`,
-        { ...filter },
+        { ...rest, ...(state && { state }), ...(name !== null && { name }), ...(after !== null && { after }) },
+      ),
+
+    /** What a collection's file should show: of every document its version, how many passages that has, and what it was made from. */
+    shown: (collection: string) =>
+      database.all<Shown & { title: string; created_by: string; made_from: string }>(
+        `SELECT d.id AS document, d.title, d.created_by, d.version, v.passages, v.original AS made_from
+         FROM documents d JOIN versions v ON v.document_id = d.id AND v.version = d.version
+         WHERE d.collection_id = :collection AND d.erasing = 0`,
+        { collection },
       ),
 
     /** Of several collections (a JSON list), those with something to find. */
@@ -140,6 +157,12 @@ export function documentTable(database: Database) {
         'UPDATE documents SET state = :state, failure = :failure, updated_at = :now WHERE id = :id AND job_id = :job_id',
         { ...row, now: Date.now() },
       ),
+
+    /** `job` makes its visible version again; search shows nothing of it meanwhile, and nothing else changes. */
+    mend: (id: string, job_id: string) =>
+      database.run(`UPDATE documents SET job_id = :job_id, state = 'queued', failure = NULL, updated_at = :now WHERE id = :id`, {
+        ...{ id, job_id, now: Date.now() },
+      }),
 
     show: (id: string, version: string) =>
       database.run('UPDATE documents SET version = :version, updated_at = :now WHERE id = :id', { id, version, now: Date.now() }),

@@ -81,6 +81,9 @@ export function jobTable(database: Database) {
 
     publish: (id: string) => database.run('UPDATE jobs SET publishing = 1 WHERE id = :id', { id }),
 
+    /** What was to be shown is not all there: it is made again first. */
+    unpublish: (id: string) => database.run('UPDATE jobs SET publishing = 0 WHERE id = :id', { id }),
+
     /** Versions being made in a collection. */
     making: (collection: string) =>
       database.all<{ document_id: string; version: string }>(

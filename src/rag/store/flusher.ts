@@ -1,0 +1,37 @@
+// Waits for the disk without blocking the thread: what was written to a file when it was asked is on disk when it answers, and who asks
+// while the disk is busy waits together with the others for the next time.
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** Makes a function that resolves when all that `file` holds when it is called is on disk, its name too. */
+export function flusher(file: string): () => Promise<void> {
+  let under: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+  let isNamed = false
+
+  async function sync() {
+    await syncOne(file)
+    if (!isNamed) await syncOne(dirname(file))
+    isNamed = true
+  }
+
+  return () => {
+    next ??= under
+      .catch(() => {}) // that was for those who waited for it
+      .then(() => {
+        under = next ?? under
+        next = undefined
+        return sync()
+      })
+    return next
+  }
+}
+
+async function syncOne(path: string) {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,60 @@
+// Twin of src/rag/extract/run.ts: which child reads which document.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { openReaders } from '../../src/rag/extract/run.ts'
+import { childrenOfOurs } from './children.ts'
+import { refused } from './made.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'readers-'))
+t.teardown(() => rm(folder, { recursive: true }))
+const readers = openReaders()
+const path = (name: string) => join(folder, name)
+const read = (user: string, name: string) => readers.extract({ path: path(name), name, user })
+await writeFile(path('a.txt'), 'Some words.')
+await writeFile(path('b.html'), '<html><p>Other words.</p></html>')
+await writeFile(path('bad.txt'), '...')
+await writeFile(path('large.txt'), 'A line of a long text.\n\n'.repeat(50_000))
+
+t.test('a child reads one document after the other, of one user alone', { skip: process.platform !== 'linux' }, async t => {
+  t.match(await read('ann', 'a.txt'), { text: 'Some words.' })
+  const [hers] = childrenOfOurs()
+  t.match(await read('ann', 'b.html'), { text: 'Other words.' })
+  t.same(childrenOfOurs(), [hers], 'the same child')
+  t.match(await read('bob', 'a.txt'), { text: 'Some words.' })
+  t.equal(childrenOfOurs().length, 2, 'his is another')
+  t.ok(childrenOfOurs().includes(hers ?? ''))
+  const both = await Promise.all([read('ann', 'a.txt'), read('ann', 'b.html')])
+  t.match(both, [{ text: 'Some words.' }, { text: 'Other words.' }], 'two at once have one each')
+  await readers.close()
+  t.same(childrenOfOurs(), [])
+})
+
+t.test(
+  'a child that refused a document, or read a large one, reads no other',
+  { skip: process.platform !== 'linux' },
+  async t => {
+    t.match(await refused(read('ann', 'bad.txt')), { code: 'no_text' })
+    t.same(childrenOfOurs(), [])
+    t.match(await read('ann', 'large.txt'), { media_type: 'text/plain' })
+    t.same(childrenOfOurs(), [])
+  },
+)
+
+t.test('a child that ended or went wrong while it waited fails no document', { skip: process.platform !== 'linux' }, async t => {
+  for (const signal of ['SIGKILL', 'SIGABRT'] as const) {
+    await read('ann', 'a.txt')
+    const [waiting] = childrenOfOurs()
+    process.kill(Number(waiting), signal)
+    t.match(await read('ann', 'a.txt'), { text: 'Some words.' })
+    t.notOk(childrenOfOurs().includes(waiting ?? ''))
+  }
+})
+
+t.test('a child that nobody needs ends by itself', { skip: process.platform !== 'linux' }, async t => {
+  await read('ann', 'a.txt')
+  t.equal(childrenOfOurs().length, 1)
+  while (childrenOfOurs().length > 0) await new Promise(resolve => setTimeout(resolve, 50))
+  t.pass('it is gone')
+})
