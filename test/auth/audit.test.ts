@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,6 +105,44 @@ t.test('every tampering with the sealed log is found, and an untouched log is va
   const [, second] = await app.redis.xrange('audit:{audit}:events', '-', '+', 'COUNT', 2)
   await app.redis.xdel('audit:{audit}:events', second?.[0] ?? '')
   t.match(await get('/audit/verify'), { valid: false, first_bad: { seq: 3 } })
+})
+
+t.test('what is on disk alone is held by its chain and its seals, and the first bad entry is named', async t => {
+  const { app, dir, get } = await withAdmin(t)
+  for (let i = 0; i < 4; i++) {
+    await signedIn(app, `user${i}`)
+    await get('/audit/verify')
+  }
+  await app.redis.xtrim('audit:{audit}:events', 'MAXLEN', 1)
+  const path = join(dir, '00000001.jsonl')
+  const whole = readFileSync(path, 'utf8')
+  const lines = whole.trimEnd().split('\n')
+  t.match(await get('/audit/verify'), { valid: true })
+  /** The log with one event told otherwise, and all hashes after it made anew, as anyone can who has no key. */
+  const retold = (at: number) => {
+    let prev = ''
+    return lines.map((line, i) => {
+      const { seal, ...entry } = JSON.parse(line)
+      if (seal) return JSON.stringify({ seal: { ...seal, hash: prev } })
+      if (i === at) entry.text = entry.text.replace('allowed', 'denied')
+      entry.prev = prev || entry.prev
+      entry.hash = prev = createHash('sha256').update(`${entry.prev}\n${entry.seq}\n${entry.id}\n${entry.text}`).digest('hex')
+      return JSON.stringify(entry)
+    })
+  }
+  const told = lines.flatMap((line, i) => (line.includes('\\"allowed\\"') ? [i] : []))
+  t.ok(told.length >= 8)
+  for (const at of told) {
+    const { seq } = JSON.parse(lines[at] as string)
+    writeFileSync(path, `${lines.with(at, (lines[at] as string).replace('allowed', 'denied')).join('\n')}\n`)
+    t.match(await get('/audit/verify'), { valid: false, first_bad: { seq, problem: 'an entry was changed' } })
+    writeFileSync(path, `${retold(at).join('\n')}\n`)
+    const { first_bad } = await get('/audit/verify')
+    t.match(first_bad, { problem: 'a seal was not signed by this log' }, `entry ${seq}`)
+    t.ok(first_bad.seq > seq && first_bad.seq <= seq + 3, 'by the seal of its batch')
+  }
+  writeFileSync(path, whole)
+  t.match(await get('/audit/verify'), { valid: true })
 })
 
 t.test('a log rolled back to an older copy of itself is found', async t => {

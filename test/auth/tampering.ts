@@ -78,5 +78,5 @@ export async function tamper(
     if (i % 50 === 0) t.match(await verify(), { valid: true }, 'what was put back is whole')
   }
   t.match(await verify(), { valid: true })
-  t.equal(found, count)
+  t.equal(found, count, `${found} of ${count} were found`)
 }
