@@ -9,6 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import hnswlib from 'hnswlib-node'
 import { type Lanes, openLanes } from '../src/rag/lanes.ts'
+import { EXACT_MAX } from '../src/rag/vectors.ts'
 import { percentile, progress } from './bench-stack.ts'
 import { passages, question } from './clusters.ts'
 import { type Row, report } from './report.ts'
@@ -27,6 +28,8 @@ const TOP = 10
 const [M, EF_CONSTRUCTION, EF_SEARCH] = [16, 200, 100]
 /** Passages of one document, which become visible together. */
 const DOCUMENT = 500
+/** Sizes at which a scan of all is compared with a graph. */
+const CROSSING = [250, 500, 1000, 2000, 4000]
 const python = resolve(import.meta.dirname, '../run/peers/bin/python')
 const seed = Number(values.seed)
 const asked = Array.from({ length: Number(values.questions) }, (_, i) => question(seed, i))
@@ -40,6 +43,7 @@ interface Measured {
 }
 
 try {
+  for (const size of CROSSING) await cross(size)
   for (const size of values.sizes.split(',').map(Number)) await measure(size)
 } finally {
   rmSync(home, { recursive: true, force: true })
@@ -62,6 +66,24 @@ report({
   notClaimed: 'relevance; the embedding of the question is not in it. One client asks, one question after the other.',
 })
 
+/** The same collection scanned and by its graph: EXACT_MAX of src/rag/vectors.ts is where they cost the same. */
+async function cross(size: number) {
+  const { texts, vectors } = passages(seed, 0, size)
+  const dir = mkdtempSync(join(home, `crossing-${size}-`))
+  const speeds: number[] = []
+  for (const exactMax of [size, 0]) {
+    const lanes = await open(exactMax)
+    if (exactMax) await fill(lanes, dir, texts, vectors)
+    else await settled(lanes, dir, size, exactMax)
+    await ours(lanes, dir)
+    speeds.push(perSecond(await ours(lanes, dir)))
+    await lanes.close()
+  }
+  const [scan = 1, graph = 1] = speeds
+  progress(`${size} chunks: scan ${scan.toFixed(0)}/s, graph ${graph.toFixed(0)}/s`)
+  rows.push({ label: `${size} chunks, graph beside scan`, value: short(graph / scan), unit: 'of its questions/s' })
+}
+
 async function measure(size: number) {
   progress(`${size} chunks: making them`)
   const { texts, vectors } = passages(seed, 0, size)
@@ -72,12 +94,7 @@ async function measure(size: number) {
 
   let lanes = await open()
   const began = performance.now()
-  for (let at = 0; at < size; at += DOCUMENT) {
-    const chunks = texts.slice(at, at + DOCUMENT).map(content => ({ start_byte: 0, end_byte: content.length, content }))
-    const part = vectors.slice(at * DIMENSIONS, (at + chunks.length) * DIMENSIONS)
-    await lanes.write.append(dir, String(at), 'v', chunks, part)
-    await lanes.write.publish(dir, String(at), 'v')
-  }
+  await fill(lanes, dir, texts, vectors)
   const written = performance.now()
   progress(`${size} chunks: written`)
   await settled(lanes, dir, size)
@@ -117,17 +134,26 @@ async function measure(size: number) {
   }
 }
 
-function open(): Promise<Lanes> {
+function open(exactMax?: number): Promise<Lanes> {
   const modelsDir = resolve(import.meta.dirname, '../run/models')
-  return openLanes({ modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThreads: 1, chunkTokens: 200, chunkOverlap: 32 })
+  return openLanes({ modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThreads: 1, chunkTokens: 200, chunkOverlap: 32, exactMax })
+}
+
+async function fill(lanes: Lanes, dir: string, texts: string[], vectors: Float32Array) {
+  for (let at = 0; at < texts.length; at += DOCUMENT) {
+    const chunks = texts.slice(at, at + DOCUMENT).map(content => ({ start_byte: 0, end_byte: content.length, content }))
+    const part = vectors.slice(at * DIMENSIONS, (at + chunks.length) * DIMENSIONS)
+    await lanes.write.append(dir, String(at), 'v', chunks, part)
+    await lanes.write.publish(dir, String(at), 'v')
+  }
 }
 
 /** Waits until the graph holds everything, where there is one. */
-async function settled(lanes: Lanes, dir: string, size: number) {
+async function settled(lanes: Lanes, dir: string, size: number, exactMax = EXACT_MAX) {
   for (;;) {
     await ours(lanes, dir, 1)
     const [memory] = Object.values((await lanes.index(dir)).memory)
-    if (memory && (memory.graph === size || (memory.graph === 0 && memory.rows === size && size <= 10_000))) return
+    if (size > exactMax ? memory?.graph === size : memory?.rows === size) return
     await pause(200)
   }
 }
@@ -177,18 +203,22 @@ async function peers(vectors: Float32Array, size: number): Promise<(Measured & {
   return JSON.parse(stdout)
 }
 
+function perSecond({ ms }: Pick<Measured, 'ms'>): number {
+  return (1000 * ms.length) / ms.reduce((sum, one) => sum + one, 0)
+}
+
 /** Adds what was measured; gives the questions per second. */
 function tell(size: number, name: string, { found, ms }: Measured, right: number[][]): number {
   const hits = found.map((ids, i) => ids.filter(id => right[i]?.includes(id)).length / TOP)
-  const perSecond = 1000 / (ms.reduce((sum, one) => sum + one, 0) / ms.length)
+  const speed = perSecond({ ms })
   const add = (what: string, value: number, unit: string) =>
     rows.push({ label: `${size} chunks, ${name}${what}`, value: short(value), unit })
-  add('', perSecond, 'questions/s')
+  add('', speed, 'questions/s')
   add(' p50', percentile(ms, 0.5), 'ms')
   add(' p99', percentile(ms, 0.99), 'ms')
   add(' recall@10', hits.reduce((sum, one) => sum + one, 0) / hits.length, 'recall')
-  progress(`${size} chunks, ${name}: ${perSecond.toFixed(0)} questions/s`)
-  return perSecond
+  progress(`${size} chunks, ${name}: ${speed.toFixed(0)} questions/s`)
+  return speed
 }
 
 /** The ten nearest by comparing every vector. */

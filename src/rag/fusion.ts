@@ -41,13 +41,13 @@ interface Found {
   content: string
 }
 
-/** The first of each document, or else of what is nearly the same. */
-export function distinct<Hit extends Found>(hits: Hit[], groupBy: 'document' | undefined): Hit[] {
+/** Asked of one hit after the other: is it the first of its document, or else of what is nearly the same? */
+export function distinct(groupBy: 'document' | undefined): (hit: Found) => boolean {
   const seen = new Set<string>()
-  return hits.filter(({ content, document_id }) => {
+  return ({ content, document_id }) => {
     const key = groupBy === 'document' ? document_id : likeness(content)
-    return !seen.has(key) && seen.add(key)
-  })
+    return !seen.has(key) && seen.add(key) !== undefined
+  }
 }
 
 /**

@@ -67,7 +67,7 @@ export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: S
   )
   // The sort is stable: equal scores stay in the order of the collections asked.
   const hits = found.flat().toSorted((a, b) => b.score - a.score)
-  const best = distinct(hits, group_by)
+  const best = hits.filter(distinct(group_by))
   return rerank ? reranked(best.slice(0, RERANKED), order, rerank) : best.slice(0, top_k)
 }
 

@@ -47,6 +47,8 @@ function open(dir: string) {
 /** Candidates of each leg; more are taken when more are asked for, or when too many of them turn out to be the same. */
 const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
+/** Candidates whose texts are read at once. */
+const READ = 20
 
 /** Whose vectors are compared. */
 export interface Model {
@@ -89,12 +91,18 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
   const legs = legsOf(asked, request, candidates)
   const fused = fuse(legs, weight)
   const good = fused.filter(({ score }) => score >= min_score)
-  const stored = new Map(asked.passages.passages(good.map(({ id }) => id)).map(passage => [passage.id, passage]))
-  const found = good.flatMap(({ id, score, legs }) => {
-    const passage = stored.get(id)
-    return passage ? [foundOf(passage, score, legs)] : []
-  })
-  const hits = distinct(found, group_by).slice(0, limit)
+  // Most texts of the candidates are never looked at: they are read a few at a time until enough differ.
+  const isNew = distinct(group_by)
+  const hits: Found[] = []
+  for (let at = 0; at < good.length && hits.length < limit; at += READ) {
+    const part = good.slice(at, at + READ)
+    const stored = new Map(asked.passages.passages(part.map(({ id }) => id)).map(passage => [passage.id, passage]))
+    const found = part.flatMap(({ id, score, legs }) => {
+      const passage = stored.get(id)
+      return passage ? [foundOf(passage, score, legs)] : []
+    })
+    hits.push(...found.filter(isNew).slice(0, limit - hits.length))
+  }
   const isMore = good.length === fused.length && Math.max(legs.lexical.length, legs.vector.length) >= candidates
   return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(asked, request, 4 * candidates) : hits
 }
