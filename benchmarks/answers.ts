@@ -1,9 +1,11 @@
 // How often the answer is right and its citation points at the right paragraph: questions of a SQuAD-like set, asked through the edge; and
-// what an answer costs beside the search it contains.
+// what an answer costs beside the search it contains. Beside it, where its weights are, the same for the small model of this machine, on a few
+// of the questions: it reads and writes slowly.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
+import { SMALLTALK } from '../src/agent/models/local-weights.ts'
 import { onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { interval, mean } from './measures.ts'
 import { type Row, report, rowOf } from './report.ts'
@@ -13,10 +15,12 @@ const { values } = parseArgs({
     data: { type: 'string', default: join(import.meta.dirname, '../../shared/eval/xquad-en') },
     questions: { type: 'string', default: '1190' },
     timed: { type: 'string', default: '200' },
+    local: { type: 'string', default: '20' },
     provider: { type: 'string' },
   },
 })
 const UPLOADS_AT_ONCE = 4
+const weights = join(import.meta.dirname, '..', SMALLTALK)
 
 interface Paragraph {
   _id: string
@@ -29,6 +33,7 @@ interface Question {
   metadata: { answers: [number, string][] }
 }
 interface Outcome {
+  answerer: string
   grounded: boolean
   right: boolean
   cited: boolean
@@ -47,35 +52,33 @@ const home = new Map(
     .map(line => line.split('\t') as [string, string]),
 )
 const all = lines<Question>('queries.jsonl.gz').filter(({ metadata }) => metadata?.answers?.length > 0)
-/** Every so-manyth question, so that a part of them is spread over the whole set. */
-const step = Math.max(1, Math.floor(all.length / Number(values.questions)))
-const questions = all.filter((_, i) => i % step === 0).slice(0, Number(values.questions))
+const questions = spread(Number(values.questions))
 
 const rows: Row[] = []
 let answerer = ''
 await onStack({ ...unlimited, ...(values.provider && { DEFAULT_LLM_PROVIDER: values.provider }) }, async ({ url }) => {
   const reader = await visitor(url, 'reader')
   await fill(reader)
-  const outcomes: Outcome[] = []
-  for (const question of questions) {
-    outcomes.push(await ask(reader, question))
-    if (outcomes.length % 100 === 0) progress(`${outcomes.length} of ${questions.length} questions`)
-  }
-  const share = (label: string, of: (outcome: Outcome) => boolean) => {
-    const hits = outcomes.map(outcome => (of(outcome) ? 1 : 0))
-    const [low, high] = interval(hits)
-    rows.push({
-      label,
-      value: Number(mean(hits).toFixed(4)),
-      spread: [Number(low.toFixed(4)), Number(high.toFixed(4))],
-      unit: 'of questions',
-    })
-  }
-  share('answer holds the expected words', ({ right }) => right)
-  share('a citation is of the right paragraph', ({ cited }) => cited)
-  share('grounded', ({ grounded }) => grounded)
-  rows.push(...(await timed(reader)))
+  rows.push(...shares(await asked(reader, questions)), ...(await timed(reader)))
 })
+const few = spread(Number(values.local))
+if (values.provider || few.length === 0) progress('the small model of this machine was not asked')
+else if (!existsSync(weights)) progress('the small model of this machine was not asked: make smalltalk brings it')
+else {
+  await onStack({ ...unlimited, DEFAULT_LLM_PROVIDER: 'local', LOCAL_MODEL_PATH: weights }, async ({ url }) => {
+    const reader = await visitor(url, 'reader')
+    await fill(reader)
+    const outcomes = await asked(reader, few)
+    const own = outcomes.filter(({ answerer }) => answerer !== 'extractive')
+    rows.push(
+      ...shares(outcomes, `small model, ${few.length} questions: `),
+      share('small model: a passage bore what it said; the others went to the built-in answerer', outcomes, one =>
+        own.includes(one),
+      ),
+      ...(own.length > 0 ? [share('small model: of those, holds the expected words', own, ({ right }) => right)] : []),
+    )
+  })
+}
 report({
   name: values.provider ? `answers-${values.provider}` : 'answers',
   claim: `The answer (${answerer}) is made of the sentences that hold it, cited from the right paragraph, at about the cost of the search.`,
@@ -90,6 +93,36 @@ report({
   notClaimed:
     'that an answer reads like one a person writes; the built-in answerer quotes. The spread of shares is their 95 % interval.',
 })
+
+/** Every so-manyth question, so that a part of them is spread over the whole set. */
+function spread(count: number): Question[] {
+  const step = Math.max(1, Math.floor(all.length / count))
+  return all.filter((_, i) => i % step === 0).slice(0, count)
+}
+
+async function asked(reader: Visitor, some: Question[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const question of some) {
+    outcomes.push(await ask(reader, question))
+    if (outcomes.length % 100 === 0) progress(`${outcomes.length} of ${some.length} questions`)
+  }
+  return outcomes
+}
+
+function shares(outcomes: Outcome[], of = ''): Row[] {
+  return [
+    share(`${of}answer holds the expected words`, outcomes, ({ right }) => right),
+    share(`${of}a citation is of the right paragraph`, outcomes, ({ cited }) => cited),
+    share(`${of}grounded`, outcomes, ({ grounded }) => grounded),
+  ]
+}
+
+function share(label: string, outcomes: Outcome[], is: (outcome: Outcome) => boolean): Row {
+  const hits = outcomes.map(outcome => (is(outcome) ? 1 : 0))
+  const [low, high] = interval(hits)
+  const spread: [number, number] = [Number(low.toFixed(4)), Number(high.toFixed(4))]
+  return { label, value: Number(mean(hits).toFixed(4)), spread, unit: 'of questions' }
+}
 
 async function fill(reader: Visitor) {
   let done = 0
@@ -116,6 +149,7 @@ async function ask(reader: Visitor, { _id, text, metadata }: Question): Promise<
   }
   answerer ||= body.answerer
   return {
+    answerer: body.answerer,
     grounded: body.grounded,
     right: metadata.answers.some(([, answer]) => body.final_response.includes(answer)),
     cited: body.citations.some(({ title }) => title === home.get(_id)),
