@@ -1,11 +1,13 @@
 // The proof of an answer: before a claim leaves, the bytes it cites are fetched again from the canonical text, as the caller, and
-// compared. A claim whose bytes are not there, or are others, is dropped.
+// compared. A claim whose bytes are not there, or are others, is dropped. Claims that lie near each other share one fetch.
 import type { Passage } from '../contracts/search.ts'
-import { type Asker, type Evidence, textPath } from './evidence.ts'
+import { type Asker, type Evidence, type Place, textPath } from './evidence.ts'
 import type { Segment } from './segments.ts'
 
 /** Where the edge serves rag. */
 const RAG_BASE = '/rag'
+/** Most bytes fetched at once for several claims of one text. */
+const STRETCH_BYTES_MAX = 16 * 1024
 
 /** Something to say, and what it rests on. `quote` is the text at `start_byte` to `end_byte` (exclusive) of the passage's document. */
 export interface Claim {
@@ -24,14 +26,38 @@ export async function cite(
   first: number,
   signal?: AbortSignal,
 ): Promise<{ claim: Claim; segment: Segment }[]> {
-  const holds = await Promise.all(
-    claims.map(async ({ passage, start_byte, end_byte, quote }) => {
-      const { document_id, version } = passage
-      const bytes = await evidence.bytes(asker, { document_id, version, start_byte, end_byte }, signal)
-      return bytes?.equals(Buffer.from(quote)) ?? false
+  const held = new Set<Claim>()
+  await Promise.all(
+    stretches(claims).map(async stretch => {
+      const bytes = await evidence.bytes(asker, stretch, signal)
+      for (const claim of stretch.claims) {
+        const its = bytes?.subarray(claim.start_byte - stretch.start_byte, claim.end_byte - stretch.start_byte)
+        if (its?.equals(Buffer.from(claim.quote))) held.add(claim)
+      }
     }),
   )
-  return claims.filter((_, at) => holds[at]).map((claim, at) => ({ claim, segment: segment(claim, `[${first + at}]`) }))
+  return claims.filter(claim => held.has(claim)).map((claim, at) => ({ claim, segment: segment(claim, `[${first + at}]`) }))
+}
+
+interface Stretch extends Place {
+  claims: Claim[]
+}
+
+/** The bytes of all claims in as few stretches of a text as may be. */
+function stretches(claims: Claim[]): Stretch[] {
+  const found: Stretch[] = []
+  for (const claim of claims.toSorted((a, b) => a.start_byte - b.start_byte)) {
+    const { document_id, version } = claim.passage
+    const { start_byte, end_byte } = claim
+    const near = found.find(
+      one => one.document_id === document_id && one.version === version && end_byte - one.start_byte <= STRETCH_BYTES_MAX,
+    )
+    if (near) {
+      near.claims.push(claim)
+      near.end_byte = Math.max(near.end_byte, end_byte)
+    } else found.push({ document_id, version, start_byte, end_byte, claims: [claim] })
+  }
+  return found
 }
 
 function segment({ text, passage, start_byte, end_byte, quote }: Claim, marker: string): Segment {

@@ -1,15 +1,17 @@
 // The agent's only way to documents: rag, over HTTP, with the caller's own credential and address. What she may not see, it cannot see
 // either. Every wait is bounded, and rag being away is said, never guessed around.
-import Type from 'typebox'
-import Value from 'typebox/value'
+import Type, { type Static, type TProperties, type TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
 import { type Passage, SearchReply, type SearchRequest } from '../contracts/search.ts'
 import { failure } from '../platform/errors.ts'
+import { openWire, type Received, type Sent } from './wire.ts'
 
 /** Longest wait for a search, and for bytes of a text, in milliseconds. */
 export const SEARCH_MS_MAX = 8000
 const BYTES_MS_MAX = 4000
 
-const Head = Type.Object({ title: Type.String(), collection_id: Type.String() })
+const searchReply = Compile(SearchReply)
+const head = Compile(Type.Object({ title: Type.String(), collection_id: Type.String() }))
 
 /** As whom rag is asked: the caller's own `Authorization` header, and the address she asked from. */
 export interface Asker {
@@ -31,7 +33,15 @@ export type Evidence = ReturnType<typeof openEvidence>
 
 /** Opens the way to rag at `url`. */
 export function openEvidence(url: string) {
-  async function ask(path: string, asker: Asker, init: RequestInit, msMax: number, signal?: AbortSignal): Promise<Response> {
+  const exchange = openWire(url)
+
+  async function ask(
+    path: string,
+    asker: Asker,
+    init: Omit<Sent, 'signal'>,
+    msMax: number,
+    signal?: AbortSignal,
+  ): Promise<Received> {
     const late = AbortSignal.timeout(msMax)
     const { authorization, address, requestId } = asker
     const headers = {
@@ -40,23 +50,18 @@ export function openEvidence(url: string) {
       'x-forwarded-for': address,
       ...(requestId && { 'x-request-id': requestId }),
     }
-    return fetch(new URL(path, url), { ...init, headers, signal: signal ? AbortSignal.any([late, signal]) : late }).catch(
-      cause => {
-        if (signal?.aborted) throw failure('cancelled', undefined, { cause })
-        throw failure(late.aborted ? 'deadline' : 'unavailable', undefined, { cause })
-      },
-    )
+    return exchange(path, { ...init, headers, signal: signal ? AbortSignal.any([late, signal]) : late }).catch(cause => {
+      if (signal?.aborted) throw failure('cancelled', undefined, { cause })
+      throw failure(late.aborted ? 'deadline' : 'unavailable', undefined, { cause })
+    })
   }
 
   return {
     /** Passages the caller may see, best first. Throws the caller's own 401, 403, 404 and 429, and `unavailable` or `deadline`. */
     async search(asker: Asker, request: SearchRequest, signal?: AbortSignal): Promise<Passage[]> {
-      const init = { method: 'POST', body: JSON.stringify(request), headers: { 'content-type': 'application/json' } }
+      const init = { method: 'POST' as const, body: JSON.stringify(request), headers: { 'content-type': 'application/json' } }
       const reply = await ask('/search', asker, init, SEARCH_MS_MAX, signal)
-      if (!reply.ok) throw await refusal(reply)
-      const found: unknown = await reply.json().catch(() => undefined)
-      if (!Value.Check(SearchReply, found)) throw failure('bad_upstream')
-      return found.passages
+      return demand(reply, searchReply).passages
     },
 
     /** The bytes at a place, or nothing when rag will not give them to this caller (any more). */
@@ -67,10 +72,8 @@ export function openEvidence(url: string) {
     ): Promise<Buffer | undefined> {
       const headers = { range: `bytes=${start_byte}-${end_byte - 1}` }
       const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
-      if (reply.status === 206) return Buffer.from(await reply.arrayBuffer())
-      if (reply.status === 429 || reply.status >= 500) throw await refusal(reply)
-      await reply.body?.cancel()
-      return undefined
+      if (reply.status === 429 || reply.status >= 500) throw refusal(reply)
+      return reply.status === 206 ? reply.body : undefined
     },
 
     /**
@@ -89,21 +92,17 @@ export function openEvidence(url: string) {
     ) {
       const headers = { range: `bytes=${start_byte}-${start_byte + bytesMax - 1}` }
       const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
-      if (reply.status !== 206) throw await refusal(reply)
-      const bytes = Buffer.from(await reply.arrayBuffer())
-      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes, { stream: true })
-      const size = Number(/\/(\d+)$/.exec(reply.headers.get('content-range') ?? '')?.[1] ?? bytes.length)
-      const [, named = version ?? ''] = /^"(\w+)"$/.exec(reply.headers.get('etag') ?? '') ?? []
+      if (reply.status !== 206) throw refusal(reply)
+      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(reply.body, { stream: true })
+      const size = Number(/\/(\d+)$/.exec(reply.headers['content-range'] ?? '')?.[1] ?? reply.body.length)
+      const [, named = version ?? ''] = /^"(\w+)"$/.exec(reply.headers.etag ?? '') ?? []
       return { text, version: named, start_byte, end_byte: start_byte + Buffer.byteLength(text), size }
     },
 
     /** What a document is called, and where it lies. */
     async head(asker: Asker, document_id: string, signal?: AbortSignal) {
       const reply = await ask(`/documents/${encodeURIComponent(document_id)}`, asker, {}, BYTES_MS_MAX, signal)
-      if (!reply.ok) throw await refusal(reply)
-      const found: unknown = await reply.json().catch(() => undefined)
-      if (!Value.Check(Head, found)) throw failure('bad_upstream')
-      return found
+      return demand(reply, head)
     },
   }
 }
@@ -127,9 +126,20 @@ const passedOn = {
 /** What a refusal for a limit says of it. */
 const LIMIT_HEADERS = new Set(['retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'])
 
-async function refusal(reply: Response) {
-  const code = passedOn[reply.status as keyof typeof passedOn] ?? (reply.status >= 500 ? 'unavailable' : 'bad_upstream')
-  const told = [...reply.headers].filter(([name]) => LIMIT_HEADERS.has(name))
-  await reply.body?.cancel()
+function refusal({ status, headers }: Received) {
+  const code = passedOn[status as keyof typeof passedOn] ?? (status >= 500 ? 'unavailable' : 'bad_upstream')
+  const told = Object.entries(headers).filter((entry): entry is [string, string] => LIMIT_HEADERS.has(entry[0]))
   return failure(code, undefined, { ...(code === 'rate_limited' && { headers: Object.fromEntries(told) }) })
+}
+
+/** What a reply holds, if it is what was asked for. */
+function demand<Shape extends TSchema>(reply: Received, shape: Validator<TProperties, Shape>): Static<Shape> {
+  if (reply.status !== 200) throw refusal(reply)
+  try {
+    const found: unknown = JSON.parse(reply.body.toString())
+    if (shape.Check(found)) return found
+  } catch (cause) {
+    throw failure('bad_upstream', undefined, { cause })
+  }
+  throw failure('bad_upstream')
 }

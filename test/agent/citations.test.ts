@@ -30,7 +30,11 @@ function claim(quote: string) {
 const evidence = (given: (place: Place) => Buffer | undefined) => ({
   bytes: async (_: unknown, place: Place) => given(place),
 })
-const genuine = ({ start_byte, end_byte }: Place) => Buffer.from(text).subarray(start_byte, end_byte)
+const bytesOf =
+  (text: string) =>
+  ({ start_byte, end_byte }: Place) =>
+    Buffer.from(text).subarray(start_byte, end_byte)
+const genuine = bytesOf(text)
 const segmentsOf = async (...given: Parameters<typeof cite>) => (await cite(...given)).map(({ segment }) => segment)
 const claims = [claim('The well is dry.'), claim('The mill stands.')]
 
@@ -41,8 +45,10 @@ t.test('claims whose bytes are there leave, numbered in their order', async t =>
 })
 
 t.test('a claim whose bytes are others, or gone, is dropped, and no marker is left open', async t => {
-  const altered = (place: Place) => (place.start_byte === 16 ? Buffer.from('The well is wet.') : genuine(place))
+  const altered = bytesOf(text.replace('dry', 'wet'))
   t.equal(textOf(await segmentsOf(evidence(altered), asker, claims, 1)), 'The mill stands. [1]')
+  const cut = bytesOf(text.slice(0, text.indexOf('mill')))
+  t.equal(textOf(await segmentsOf(evidence(cut), asker, claims, 1)), 'The well is dry. [1]')
   t.same(
     await cite(
       evidence(() => undefined),
@@ -52,6 +58,28 @@ t.test('a claim whose bytes are others, or gone, is dropped, and no marker is le
     ),
     [],
   )
+})
+
+t.test('claims that lie near each other are fetched together, others and those of another text by themselves', async t => {
+  const asked: Place[] = []
+  const noting = evidence(place => {
+    asked.push(place)
+    return genuine(place)
+  })
+  const elsewhere = { ...claim('The mill stands.'), passage: { ...passage, document_id: 'e' } }
+  const far = { ...claim('The mill stands.'), start_byte: 1_000_000, end_byte: 1_000_016 }
+  const held = await cite(noting, asker, [...claims.toReversed(), elsewhere, far], 1)
+  t.same(
+    held.map(({ segment }) => segment.text),
+    ['The mill stands. [1]', 'The well is dry. [2]', 'The mill stands. [3]'],
+    'in the order of the claims; far off there is nothing',
+  )
+  t.match(asked, [
+    { document_id: 'd', start_byte: 16, end_byte: Buffer.byteLength(text) },
+    { document_id: 'e', start_byte: 33 },
+    { document_id: 'd', start_byte: 1_000_000 },
+  ])
+  t.equal(asked.length, 3)
 })
 
 t.test('when rag cannot be asked nothing is claimed', t =>
