@@ -61,6 +61,8 @@ export type Tell = (progress: Progress, documents: string[]) => void
 export interface Run {
   userId: string
   tell: Tell
+  /** Told, as early as it is known, which documents the answer may rest on. */
+  hold(documents: string[]): void
   spend(usage: Usage): void
   signal: AbortSignal
 }
@@ -76,7 +78,7 @@ export type Answer = ReturnType<typeof openAnswer>
 
 /** Makes the function that answers. The built-in answerer gives the same segments for the same documents and question. Throws failures. */
 export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
-  return async (ask: Ask, { userId, tell, spend, signal }: Run): Promise<Answered> => {
+  return async (ask: Ask, { userId, tell, hold, spend, signal }: Run): Promise<Answered> => {
     const { asker, collectionIds: collection_ids } = ask
     const patience = AbortSignal.any([signal, AbortSignal.timeout(MODELS_MS_MAX)])
     const steps: Step[] = []
@@ -118,6 +120,7 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
     async function sayChecked(statements: Statement[]) {
       if (statements.includes('absent')) return false
       const claims = statements.filter(one => typeof one === 'object' && one.passage !== undefined)
+      hold(claims.flatMap(one => (typeof one === 'object' && one.passage ? [one.passage.document_id] : [])))
       const held = await cite(evidence, asker, claims, citationsIn(segments) + 1, signal)
       for (const one of statements) {
         if (typeof one === 'string') continue

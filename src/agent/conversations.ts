@@ -88,8 +88,7 @@ export function openConversations(redis: Redis) {
 
     /** The last questions asked in a conversation, oldest first. */
     async earlier(userId: string, id: string): Promise<string[]> {
-      await head(userId, id)
-      const kept = await redis.lrange(messagesKey(userId, id), -2 * EARLIER_MAX, -1)
+      const [kept] = await Promise.all([redis.lrange(messagesKey(userId, id), -2 * EARLIER_MAX, -1), head(userId, id)])
       return kept.flatMap(one => {
         const message = JSON.parse(one) as Kept
         return message.role === 'user' ? [message.text] : []

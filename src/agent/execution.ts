@@ -2,7 +2,7 @@
 // out, when it takes too long, and when this process has to go; what was told until then stays readable.
 import { randomBytes } from 'node:crypto'
 import { asFailure, failure } from '../platform/errors.ts'
-import type { Answer, Ask, Tell } from './answer.ts'
+import type { Answer, Answered, Ask, Tell } from './answer.ts'
 import { type Conversations, IDLE_MS } from './conversations.ts'
 import { type Ending, failedWith } from './endings.ts'
 import type { Erasures } from './erasures.ts'
@@ -42,27 +42,40 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
   const underWay = new Set<Promise<unknown>>()
   const stopping = new AbortController()
 
-  /** Resolves to how the run ended, and what is left to do then. Rejects only when the end could not be written down. */
-  async function carryOut(id: string, { userId, ask, conversation, left, alive }: Order) {
+  /**
+   * Resolves to how the run ended, and what is left to do then. Rejects only when the end could not be written down. The search does not
+   * wait until the run has `begun`, what is told of it does.
+   */
+  async function carryOut(id: string, order: Order, begun: Promise<void>) {
+    const { userId, ask, conversation, left, alive } = order
     const began = performance.now()
     const cancelled = new AbortController()
     const late = AbortSignal.timeout(RUN_MS_MAX)
     const signal = AbortSignal.any([left, cancelled.signal, late, stopping.signal])
     const over = new AbortController()
     const guard = watch(id, userId, alive, cancelled, over.signal)
+    const own: Holding = { kind: 'run', userId, id }
+    const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }
+    const noteOwn = holdings.noting(own, HELD_MS)
+    const noteKeeper = keeper && holdings.noting(keeper, IDLE_MS)
     const held = new Set<string>()
-    const holders: Holding[] = [{ kind: 'run', userId, id }]
-    let noted = Promise.resolve()
-    let told = Promise.resolve()
+    const sent: Promise<void>[] = []
+    let lost: unknown
+    let turn: Promise<unknown> = begun
+    begun.catch(() => cancelled.abort())
     // Each document is noted before anything of it is written; what is written goes out in the order it was told.
     const tell: Tell = ({ event, data }, documents) => {
-      const unknown = documents.filter(one => !held.has(one))
-      for (const one of unknown) held.add(one)
-      if (unknown.length > 0) noted = noted.then(() => holdings.note(unknown, { kind: 'run', userId, id }, HELD_MS))
-      const kept = noted.then(() => runs.tell(userId, id, event, data, documents))
-      told = Promise.all([told, kept]).then(() => undefined)
-      told.catch(() => undefined)
+      for (const one of documents) held.add(one)
+      turn = Promise.all([turn, noteOwn(documents)]).then(() => {
+        const kept = runs.tell(userId, id, event, data, documents)
+        kept.catch(error => {
+          lost ??= error
+        })
+        sent.push(kept)
+      })
+      turn.catch(() => undefined)
     }
+    const hold = (documents: string[]) => void noteKeeper?.(documents)
     const usage: Usage = { input_tokens: 0, output_tokens: 0 }
     const spend = ({ input_tokens, output_tokens }: Usage) => {
       usage.input_tokens += input_tokens
@@ -70,19 +83,13 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     }
     let ending: Ending
     try {
-      const answered = await answer(ask, { userId, tell, spend, signal })
-      await told
+      const answered = await answer(ask, { userId, tell, hold, spend, signal })
+      await Promise.all([turn, noteKeeper?.(documentsOf(answered.segments))])
+      if (lost) throw lost
       signal.throwIfAborted()
-      if (conversation) {
-        const holding = { kind: 'conversation' as const, userId, id: conversation.id }
-        holders.push(holding)
-        await holdings.note(documentsOf(answered.segments), holding, IDLE_MS)
-        const exchange = { question: ask.question, segments: answered.segments, grounded: answered.grounded, run_id: id }
-        await conversations.append(userId, conversation.id, conversation.isNew, exchange)
-      }
       ending = { state: 'done', seconds: Math.round(performance.now() - began) / 1000, usage, ...answered }
     } catch (error) {
-      await told.catch(() => undefined)
+      await turn.catch(() => undefined)
       if (left.aborted || cancelled.signal.aborted) ending = { state: 'cancelled', usage }
       else {
         const given = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(error)
@@ -93,15 +100,25 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       over.abort()
       await guard
     }
-    await runs.end(userId, id, ending)
-    return { ending, letGo: () => erasures.settle([...held], holders) }
+    // All at once, and done in this order: a run that is seen as done was told whole, and its exchange is kept.
+    const last = ending.state === 'done' ? [...sent, keep(id, order, ending)] : []
+    await Promise.all([...last, runs.end(userId, id, ending)])
+    return { ending, letGo: () => erasures.settle([...held], keeper ? [own, keeper] : [own]) }
+  }
+
+  /** Adds question and answer to the conversation, where there is one. */
+  async function keep(run_id: string, { userId, ask, conversation }: Order, { segments, grounded }: Answered) {
+    if (!conversation) return
+    const exchange = { question: ask.question, segments, grounded, run_id }
+    await conversations.append(userId, conversation.id, conversation.isNew, exchange)
   }
 
   /** Renews the run and looks whether it may go on, until it is over. */
   async function watch(id: string, userId: string, alive: () => Promise<boolean>, cancelled: AbortController, over: AbortSignal) {
+    const bell = runs.listen(id, 'cancel')
     for (;;) {
-      await runs.news(id, LOOK_MS, over, 'cancel')
-      if (over.aborted) return
+      await bell.wait(LOOK_MS, over)
+      if (over.aborted) return bell.close()
       const goesOn = await Promise.all([runs.renew(userId, id), alive()]).catch(() => [true])
       if (goesOn.includes(false)) cancelled.abort()
     }
@@ -111,8 +128,8 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     /** Begins a run; `ended` resolves when it is over. */
     async begin(order: Order): Promise<{ id: string; ended: Promise<Ending> }> {
       const id = randomBytes(16).toString('hex')
-      await runs.begin(order.userId, id, order.conversation?.id ?? '', order.ask.question)
-      const carriedOut = carryOut(id, order)
+      const begun = runs.begin(order.userId, id, order.conversation?.id ?? '', order.ask.question)
+      const carriedOut = carryOut(id, order, begun)
       const settled = carriedOut
         .then(({ letGo }) => letGo())
         .catch(error => log.warn({ err: error, run_id: id }, 'a run could not be ended'))
@@ -121,6 +138,7 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       const ended = carriedOut.then(({ ending }) => ending)
       // A stream reads the end from Redis and does not wait for this.
       ended.catch(() => undefined)
+      await begun
       return { id, ended }
     },
 

@@ -21,22 +21,27 @@ export interface Follower {
 export async function* follow(runs: Runs, { userId, runId, after = '-', until }: Follower): AsyncGenerator<RunEvent | undefined> {
   let last = after
   let spoke = performance.now()
-  while (!until.aborted) {
-    // In this order: a run seen as ended has written its last event.
-    const run = await runs.one(userId, runId)
-    const events = await runs.events(userId, runId, last)
-    for (const event of events) {
-      yield event.data ? event : { ...event, data: JSON.stringify(lastWords(await runs.one(userId, runId))) }
-      last = event.id
-      spoke = performance.now()
+  const bell = runs.listen(runId)
+  try {
+    while (!until.aborted) {
+      // Sent at once and done in this order: a run seen as ended has written its last event.
+      const [run, events] = await Promise.all([runs.one(userId, runId), runs.events(userId, runId, last)])
+      for (const event of events) {
+        const ended = event.data || run.ending ? run : await runs.one(userId, runId)
+        yield event.data ? event : { ...event, data: JSON.stringify(lastWords(ended)) }
+        last = event.id
+        spoke = performance.now()
+      }
+      if (events.length > 0) continue
+      if (run.state !== 'running') return
+      await bell.wait(LOOK_MS, until)
+      if (performance.now() - spoke > HEARTBEAT_MS) {
+        yield undefined
+        spoke = performance.now()
+      }
     }
-    if (events.length > 0) continue
-    if (run.state !== 'running') return
-    await runs.news(runId, LOOK_MS, until)
-    if (performance.now() - spoke > HEARTBEAT_MS) {
-      yield undefined
-      spoke = performance.now()
-    }
+  } finally {
+    bell.close()
   }
 }
 

@@ -30,9 +30,21 @@ export function openHoldings(redis: Redis) {
   const markKey = (documentId: string) => `erased:{${documentId}}`
 
   return {
-    /** Notes, before it is written, that something of these documents will be held for up to `heldMs`. */
-    async note(documents: string[], { kind, userId, id }: Holding, heldMs: number) {
-      await Promise.all(documents.map(one => note([notesKey(one)], [`${kind} ${userId} ${id}`, heldMs])))
+    /**
+     * Makes the function that notes, before it is written, that something of documents will be held for up to `heldMs`; each is noted
+     * once. What it gives resolves when all are noted that it was ever given.
+     */
+    noting({ kind, userId, id }: Holding, heldMs: number): (documents: string[]) => Promise<unknown> {
+      const known = new Set<string>()
+      let noted: Promise<unknown> = Promise.resolve()
+      return documents => {
+        const unknown = documents.filter(one => !known.has(one))
+        for (const one of unknown) known.add(one)
+        const notes = unknown.map(one => note([notesKey(one)], [`${kind} ${userId} ${id}`, heldMs]))
+        if (notes.length > 0) noted = Promise.all([noted, ...notes])
+        noted.catch(() => undefined)
+        return noted
+      }
     },
 
     /** Those of the documents that have been erased within the last day. */

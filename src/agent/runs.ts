@@ -59,15 +59,26 @@ if held[1] ~= 'running' or held[2] then return 0 end
 redis.call('HSET', KEYS[1], 'until', now + ARGV[1])
 return 1`
 
-// KEYS: run, events. ARGV: state, ending, kept ms, '1' when only a run whose lease ran out is ended. Returns 1 when this call ended it.
-const END = `${NOW}
-local held = redis.call('HMGET', KEYS[1], 'state', 'until')
-if held[1] ~= 'running' or (ARGV[4] == '1' and now <= tonumber(held[2])) then return 0 end
-redis.call('HSET', KEYS[1], 'state', ARGV[1], 'ending', ARGV[2])
-redis.call('XADD', KEYS[2], '*', 'event', ARGV[1], 'data', '')
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+// KEYS: run, events. ARGV: state, ending, kept ms.
+const FINISH = `
+local function finish()
+  redis.call('HSET', KEYS[1], 'state', ARGV[1], 'ending', ARGV[2])
+  redis.call('XADD', KEYS[2], '*', 'event', ARGV[1], 'data', '')
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end`
+
+// As FINISH. Returns 1 when this call ended the run.
+const END = `${FINISH}
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+finish()
 return 1`
+
+// As FINISH: how the run is ended when its lease ran out. Returns its fields.
+const LOOK = `${NOW}${FINISH}
+local held = redis.call('HMGET', KEYS[1], 'state', 'until')
+if held[1] == 'running' and now > tonumber(held[2]) then finish() end
+return redis.call('HGETALL', KEYS[1])`
 
 // KEYS: run. Returns 1 when a running run was asked to stop, 0 when it has ended, -1 when there is none.
 const CANCEL = `
@@ -89,6 +100,7 @@ export function openRuns(redis: Redis) {
   const begin = script(redis, 'begin_run', BEGIN)
   const renew = script(redis, 'renew_run', RENEW)
   const end = script(redis, 'end_run', END)
+  const look = script(redis, 'look_at_run', LOOK)
   const cancel = script(redis, 'cancel_run', CANCEL)
   const replace = script(redis, 'replace_ending', REPLACE)
   const key = (userId: string, id: string) => `run:{${userId}}:${id}`
@@ -98,19 +110,8 @@ export function openRuns(redis: Redis) {
   const news = new EventEmitter().setMaxListeners(0)
   const lost: Ending = { state: 'error', code: 'unavailable', usage: { input_tokens: 0, output_tokens: 0 } }
 
-  async function one(userId: string, id: string): Promise<Run> {
-    const { state, conversation, question, ending } = await redis.hgetall(key(userId, id))
-    if (!state || conversation === undefined || question === undefined) throw failure('not_found')
-    const known = { run_id: id, state: state as RunState, conversation_id: conversation, question }
-    return ending ? { ...known, ending: JSON.parse(ending) as Ending } : known
-  }
-
-  async function finish(userId: string, id: string, ending: Ending, onlyDead: boolean) {
-    const args = [ending.state, JSON.stringify(ending), KEPT_MS, onlyDead ? 1 : 0]
-    const ended = (await end([key(userId, id), eventsKey(userId, id)], args)) === 1
-    if (ended) news.emit(id)
-    return ended
-  }
+  const keysOf = (userId: string, id: string) => [key(userId, id), eventsKey(userId, id)]
+  const finished = (ending: Ending) => [ending.state, JSON.stringify(ending), KEPT_MS]
 
   return {
     /** Writes a run down, with its first event. Throws when the account has gone. */
@@ -131,7 +132,11 @@ export function openRuns(redis: Redis) {
     renew: async (userId: string, id: string) => (await renew([key(userId, id)], [LEASE_MS])) === 1,
 
     /** Ends a run; false when it had ended before. */
-    end: (userId: string, id: string, ending: Ending) => finish(userId, id, ending, false),
+    async end(userId: string, id: string, ending: Ending) {
+      const ended = (await end(keysOf(userId, id), finished(ending))) === 1
+      if (ended) news.emit(id)
+      return ended
+    },
 
     /** Asks a run to stop, wherever it goes on. Nothing happens to one that has ended; absent and another's are 404. */
     async cancel(userId: string, id: string) {
@@ -141,8 +146,13 @@ export function openRuns(redis: Redis) {
 
     /** The run, ended if its process has died; absent and another's are 404. */
     async one(userId: string, id: string): Promise<Run> {
-      const run = await one(userId, id)
-      return run.state === 'running' && (await finish(userId, id, lost, true)) ? one(userId, id) : run
+      const fields = (await look(keysOf(userId, id), finished(lost))) as string[]
+      const { state, conversation, question, ending } = Object.fromEntries(
+        fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])),
+      ) as Record<string, string | undefined>
+      if (!state || conversation === undefined || question === undefined) throw failure('not_found')
+      const known = { run_id: id, state: state as RunState, conversation_id: conversation, question }
+      return ending ? { ...known, ending: JSON.parse(ending) as Ending } : known
     },
 
     /** The next events after the one with id `after` (all, from `-`); at most a hundred. */
@@ -171,21 +181,34 @@ export function openRuns(redis: Redis) {
       await redis.del(indexKey(userId), ...ids.flatMap(id => [key(userId, id), eventsKey(userId, id)]))
     },
 
-    /** Waits for news of a run in this process, at most `msMax`. `about` narrows it to requests to stop. */
-    news(id: string, msMax: number, signal?: AbortSignal, about: 'events' | 'cancel' = 'events'): Promise<void> {
+    /** Listens to a run in this process until `close`, also between two waits; `about` narrows it to requests to stop. */
+    listen(id: string, about: 'events' | 'cancel' = 'events') {
       const name = about === 'cancel' ? `${id} cancel` : id
-      if (signal?.aborted) return Promise.resolve()
-      return new Promise(resolve => {
-        const done = () => {
-          clearTimeout(timer)
-          news.off(name, done)
-          signal?.removeEventListener('abort', done)
-          resolve()
-        }
-        const timer = setTimeout(done, msMax)
-        news.once(name, done)
-        signal?.addEventListener('abort', done)
-      })
+      let hasRung = false
+      let wake = () => {}
+      const ring = () => {
+        hasRung = true
+        wake()
+      }
+      news.on(name, ring)
+      return {
+        /** Resolves once there has been news since the last wait, or `signal` is aborted; after `msMax` at the latest. */
+        async wait(msMax: number, signal: AbortSignal) {
+          if (!hasRung && !signal.aborted) {
+            await new Promise<void>(resolve => {
+              wake = () => {
+                clearTimeout(timer)
+                signal.removeEventListener('abort', wake)
+                resolve()
+              }
+              const timer = setTimeout(wake, msMax)
+              signal.addEventListener('abort', wake)
+            })
+          }
+          hasRung = false
+        },
+        close: () => void news.off(name, ring),
+      }
     },
   }
 }

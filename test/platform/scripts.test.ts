@@ -53,6 +53,7 @@ t.test('every script and every transaction of the three services touches one slo
   await until(async () => (await stores('GET', `/jobs/${job_id}`)).body.state === 'ready')
   const { body: run } = await asks('POST', '/query', { user_request: 'When does the ferry to Lomma leave?' })
   t.ok(run.grounded, 'what is erased next was quoted')
+  await asks('GET', `/runs/${run.run_id}`)
   await stores('DELETE', `/documents/${id}`)
   await until(() => ['replace_message', 'replace_ending', 'advance_cursor'].every(name => used().has(name)))
   await asks('DELETE', `/conversations/${run.conversation_id}`)
