@@ -4,6 +4,7 @@ import { stemmer } from 'stemmer'
 import { ara, deu, eng, fra, hin, ita, nld, por, rus, spa } from 'stopword'
 
 const word = /[\p{L}\p{N}][\p{L}\p{M}\p{N}]*(?:[.,](?=\d)\d+|['’]\p{L}+)*/gu
+const plainWord = /^[A-Za-z0-9]+$/
 /** Scripts written without blanks between words. */
 const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
@@ -21,7 +22,7 @@ export function stopwordsOf(text: string): Set<string> {
 export function terms(text: string, stopwords: Set<string>): string[] {
   return [...text.matchAll(word)].flatMap(([match]) => {
     const folded = fold(match)
-    if (unspaced.test(folded)) return pairs(folded)
+    if (!plainWord.test(folded) && unspaced.test(folded)) return pairs(folded)
     if (stopwords.has(folded)) return []
     return [/^[a-z]+$/.test(folded) ? stemmer(folded) : folded]
   })
@@ -29,6 +30,8 @@ export function terms(text: string, stopwords: Set<string>): string[] {
 
 /** Compatibility forms, case, accents of Latin letters, the English genitive and commas in numbers make no difference. */
 function fold(text: string): string {
+  // Most words of most texts; nothing but their case can make a difference.
+  if (plainWord.test(text)) return text.toLowerCase()
   const plain = text
     .normalize('NFKC')
     .toLowerCase()
