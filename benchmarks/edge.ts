@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { onStack, percentile, progress, unlimited, visitor } from './bench-stack.ts'
 import { type Row, report, rowOf } from './report.ts'
-import { ask, type Run } from './wire.ts'
+import { ask, type Run, type Target } from './wire.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,7 +23,9 @@ const connections = Number(values.connections)
 const counted = Object.fromEntries(Object.keys(unlimited).map(name => [name, '1000000000']))
 const routes = { public: '/health', authenticated: '/status' } as const
 const doors = ['direct', 'envoy', 'gateway'] as const
-type Name = `${keyof typeof routes} ${(typeof doors)[number]}`
+/** What the other services answer to someone signed in, through Envoy. */
+const others = ['/auth/me', '/rag/status'] as const
+type Name = `${keyof typeof routes} ${(typeof doors)[number]}` | (typeof others)[number]
 
 await onStack(counted, async ({ url, ports }) => {
   const { headers } = await visitor(url, 'bench')
@@ -37,14 +39,18 @@ await onStack(counted, async ({ url, ports }) => {
     const runs = new Map<Name, Run[]>()
     // The first round warms what there is to warm and does not count.
     for (let round = 0; round <= rounds; round++) {
+      const measure = async (name: Name, target: Target) => {
+        const run = await ask(target, connections, seconds)
+        progress(`round ${round}/${rounds} ${name}: ${Math.round(run.perSecond)}/s, p50 ${p50(run).toFixed(2)} ms`)
+        if (round > 0) runs.set(name, [...(runs.get(name) ?? []), run])
+      }
       for (const kind of ['public', 'authenticated'] as const) {
         for (const door of doors) {
           const path = door === 'direct' ? routes[kind] : `/agent${routes[kind]}`
-          const run = await ask({ port: port[door], path, headers: kind === 'public' ? {} : headers }, connections, seconds)
-          progress(`round ${round}/${rounds} ${kind} ${door}: ${Math.round(run.perSecond)}/s, p50 ${p50(run).toFixed(2)} ms`)
-          if (round > 0) runs.set(`${kind} ${door}`, [...(runs.get(`${kind} ${door}`) ?? []), run])
+          await measure(`${kind} ${door}`, { port: port[door], path, headers: kind === 'public' ? {} : headers })
         }
       }
+      for (const path of others) await measure(path, { port: port.envoy, path, headers })
     }
     report({
       name: 'edge',
@@ -84,5 +90,6 @@ function rowsOf(runs: Map<Name, Run[]>): Row[] {
         ),
       ]),
     ),
+    ...others.map(path => rowOf(`${path}, envoy`, 'requests/s', speeds(path))),
   ]
 }
