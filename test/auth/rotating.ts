@@ -72,6 +72,8 @@ export async function rotateUnderLoad(t: Test, rotations: number) {
     seen.clear()
     return all
   }
+  /** What was seen since the last time, in words. */
+  const told = () => [...seen].map(([key, count]) => `${count} times ${key}`).join(', ')
   /** Waits until each path was answered `count` times more. */
   const answered = async (count: number, of = paths) => {
     const before = of.map(path => seen.get(`200 ${path}`) ?? 0)
@@ -84,7 +86,7 @@ export async function rotateUnderLoad(t: Test, rotations: number) {
     const late = Date.now() + rotations * ROTATION_MS_MAX
     while (kids.size <= rotations && Date.now() < late) await pause(100)
     await answered(50)
-    t.ok(kids.size > rotations, `${kids.size} keys have signed`)
+    t.ok(kids.size > rotations, `${kids.size} keys have signed: ${told()}`)
     t.same(unexpected(), [], 'while keys change, every token is good everywhere')
 
     await stack.restart('auth')
@@ -107,6 +109,7 @@ export async function rotateUnderLoad(t: Test, rotations: number) {
     await stack.kill('auth')
     await until(async () => (await failures()) >= before + 3)
     await answered(20, ['/agent/status', '/rag/status'])
+    t.comment(`without auth: ${told()}`)
     t.same(unexpected(), [], 'the keys cannot be read: those that are known go on')
     await stack.restart('auth')
     const keys = kids.size
