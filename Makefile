@@ -69,6 +69,7 @@ bench-full: setup ## Measure it in full (about an hour)
 	@$(NODE) benchmarks/answers.ts
 	@$(NODE) benchmarks/scale.ts --chunks 128000 --collections 10240
 	@$(NODE) benchmarks/load.ts --users 128 --seconds 210
+	@$(NODE) benchmarks/ingest.ts --documents 2000 --load 10000 --rounds 1
 	@$(NODE) benchmarks/retrieval.ts
 
 bench-compare: setup ## Name the ratios that fell between two results: A=old.json B=new.json
