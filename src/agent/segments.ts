@@ -43,13 +43,15 @@ export function without(segments: Segment[], documentId: string): Segment[] {
 const INVISIBLE =
   /[\u{AD}\u{200B}\u{200E}\u{200F}\u{202A}-\u{202E}\u{2060}-\u{2064}\u{2066}-\u{2069}\u{FEFF}\u{E0000}-\u{E007F}]|[\u{E0100}-\u{E01EF}]/gu
 const LINK = /!?\[([^\]\n]*)\]\([^)\n]*\)/g
+/** What makes a link of brackets together with what comes later, perhaps on another line: `[a](`, `[a]:`. */
+const OPEN_LINK = /\](?=[(:])/g
 const MARKER = /\[(\d{1,3})\]/g
 /** Elements that load or lead somewhere. */
 const ELEMENT =
   /<\/?(?:a|area|audio|base|embed|form|frame|iframe|image|img|input|link|meta|object|script|source|style|svg|video)\b[^>]{0,2000}>?/gi
 /** Whatever a client might make a link of: with a scheme, without one, or a host with a path. */
 const ADDRESS =
-  /\b(?:[a-z][a-z0-9+.-]{1,20}:\/\/|www\.|(?:mailto|javascript|vbscript|tel|sms|blob):(?=\S)|data:(?=[\w/+.-]{1,80}[;,]))[^\s<>"'`]*|(?<![\w:/.])(?:\/\/)?(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?::\d{1,5})?\/[^\s<>"'`]*/giu
+  /\b(?:[a-z][a-z0-9+.-]{1,20}:\/\/|www\.|(?:mailto|javascript|vbscript|tel|sms|blob):(?=\S)|data:(?=[\w/+.-]{1,80}[;,]))[^\s<>"'`]*|(?<![\p{L}\p{N}_:/.])(?:\/\/)?(?:[\p{L}\p{N}_-]{1,63}\.){1,8}\p{L}{2,24}(?::\d{1,5})?(?:\/|[?#][\p{L}\p{N}=&%])[^\s<>"'`]*/giu
 const ADDRESS_LEFT_OUT = '(link)'
 
 /** Text without what cannot be seen. */
@@ -60,5 +62,5 @@ export function seen(text: string): string {
 /** Text as it may stand in an answer: no hidden characters, no links, and nothing that looks like one of our markers. */
 export function shown(text: string): string {
   const plain = seen(text).replace(LINK, '$1').replace(ELEMENT, '').replace(ADDRESS, ADDRESS_LEFT_OUT)
-  return plain.replace(MARKER, '($1)')
+  return plain.replace(OPEN_LINK, '] ').replace(MARKER, '($1)')
 }

@@ -59,9 +59,13 @@ export function looped(model: Model, promptTokensMax: number, bounds: Bounds): A
         const calls: Call[] = []
         let text = ''
         const judged = (cut: Iterable<Block>) => {
-          const statements = [...cut].flatMap(block => [
-            ...statementsOf(model.isUnmarked ? unmarked(block, passages) : block, passages, known, isFree),
-          ])
+          const statements = [...cut].flatMap(({ sentences, marks }) => {
+            const block = {
+              sentences: sentences.map(provenance.withoutNewAddresses),
+              marks: model.isUnmarked ? passages.map((_, at) => at + 1) : marks,
+            }
+            return [...statementsOf(block, passages, known, isFree)]
+          })
           saidSomething ||= statements.length > 0
           return statements
         }
@@ -152,9 +156,6 @@ function faultOf({ given, fault }: Call, tool?: Tool): { fault?: string; given: 
   const [wrong] = tool ? Value.Errors(tool.parameters, given) : []
   return wrong ? { fault: `The arguments are not valid: ${wrong.instancePath || '/'} ${wrong.message}`, given } : { given }
 }
-
-/** The block as if it named every passage. */
-const unmarked = ({ sentences }: Block, passages: Passage[]): Block => ({ sentences, marks: passages.map((_, at) => at + 1) })
 
 const told = (text: string) => fenced({ result: text })
 
