@@ -3,13 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { openReaders } from '../../src/rag/extract/run.ts'
+import { extractLimits, openReaders } from '../../src/rag/extract/run.ts'
 import { childrenOfOurs } from './children.ts'
 import { refused } from './made.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'readers-'))
 t.teardown(() => rm(folder, { recursive: true }))
-const readers = openReaders()
+/** No machine is so busy that a child is not asked again within this time, in milliseconds. */
+const readers = openReaders(extractLimits, 600_000)
+t.teardown(() => readers.close())
 const path = (name: string) => join(folder, name)
 const read = (user: string, name: string) => readers.extract({ path: path(name), name, user })
 await writeFile(path('a.txt'), 'Some words.')
@@ -50,11 +52,11 @@ t.test('a child that ended or went wrong while it waited fails no document', { s
     t.match(await read('ann', 'a.txt'), { text: 'Some words.' })
     t.notOk(childrenOfOurs().includes(waiting ?? ''))
   }
+  await readers.close()
 })
 
 t.test('a child that nobody needs ends by itself', { skip: process.platform !== 'linux' }, async t => {
-  await read('ann', 'a.txt')
-  t.equal(childrenOfOurs().length, 1)
+  await openReaders(extractLimits, 500).extract({ path: path('a.txt'), name: 'a.txt', user: 'ann' })
   while (childrenOfOurs().length > 0) await new Promise(resolve => setTimeout(resolve, 50))
   t.pass('it is gone')
 })

@@ -1,9 +1,11 @@
 // Twin of src/rag/store/catalogue.ts: the promises other files lean on.
+import { statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
+import { checkpoint } from '../../src/rag/store/database.ts'
 import { id } from '../../src/rag/store/tables/collections.ts'
 
 async function catalogueFor(t: Test) {
@@ -84,6 +86,39 @@ t.test('a transaction that throws leaves nothing', async t => {
     }),
   )
   t.equal(catalogue.documents.byOriginal(collection.id, 'a'), undefined)
+})
+
+t.test('what waits for the disk later is done at once, whole or not at all', async t => {
+  const { catalogue, document, collection } = await catalogueFor(t)
+  const waiting = catalogue.later(() => document('a'))
+  t.ok(catalogue.documents.byOriginal(collection.id, 'a'))
+  await waiting
+  const failing = catalogue.later(() => {
+    document('b')
+    throw new Error('stop')
+  })
+  await t.rejects(failing, { message: 'stop' })
+  t.equal(catalogue.documents.byOriginal(collection.id, 'b'), undefined)
+  await Promise.all(Array.from({ length: 50 }, (_, i) => catalogue.later(() => document(`c${i}`))))
+  t.equal(catalogue.documents.count(collection.id), 51)
+})
+
+t.test('the log is emptied by whoever was asked to, and does not grow without end', async t => {
+  const { catalogue, document } = await catalogueFor(t)
+  let emptied = 0
+  catalogue.checkpointed(async () => {
+    checkpoint(catalogue.file)
+    emptied++
+  })
+  const commit = async (name: string, count: number) => {
+    await Promise.all(Array.from({ length: count }, (_, i) => catalogue.later(() => document(`${name}${i}`))))
+    return statSync(`${catalogue.file}-wal`).size
+  }
+  const once = await commit('a', 240)
+  t.equal(emptied, 0)
+  const thrice = await commit('b', 480)
+  t.equal(emptied, 2)
+  t.ok(thrice < 2 * once, `${once} bytes, then ${thrice}`)
 })
 
 t.test('a document follows its latest job only', async t => {

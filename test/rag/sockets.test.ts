@@ -41,7 +41,7 @@ t.test(
 
 t.test('a stream of events is told as it happens, and ends when the client leaves or the service closes', async t => {
   const { body } = await ann.upload({
-    'long.txt': Array.from({ length: 400 }, (_, i) => `Line ${i} tells about harbour number ${i}.`).join('\n\n'),
+    'long.txt': Array.from({ length: 1500 }, (_, i) => `Line ${i} tells about harbour number ${i}.`).join('\n\n'),
   })
   const [{ job_id }] = body.documents
   const reply = await fetch(`http://127.0.0.1:${sender.port}/jobs/${job_id}/events`, { headers: ann.headers })

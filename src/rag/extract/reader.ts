@@ -57,6 +57,8 @@ export function startReader(limits: ExtractLimits, ms: number) {
   const closed = once(child, 'close').catch(error => [error])
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   let complaint = ''
+  /** Processor time before the document it reads. */
+  let used = 0
   child.stderr.on('data', (part: Buffer) => {
     complaint = (complaint + part).slice(0, COMPLAINT_LENGTH_MAX)
   })
@@ -75,7 +77,7 @@ export function startReader(limits: ExtractLimits, ms: number) {
   }
 
   async function ask(source: FileHandle, order: Order, signal?: AbortSignal): Promise<Extracted> {
-    const watch = watched(child, order, (await usageOf(child.pid)).processorMs)
+    const watch = watched(child, order, used)
     const give = () => void child.kill('SIGKILL')
     signal?.addEventListener('abort', give)
     try {
@@ -112,7 +114,12 @@ export function startReader(limits: ExtractLimits, ms: number) {
       })
     },
 
-    usage: () => usageOf(child.pid),
+    /** What it uses; asked between two documents, so that the next one is measured by itself. */
+    async usage() {
+      const now = await usageOf(child.pid)
+      used = now.processorMs
+      return now
+    },
   }
 }
 

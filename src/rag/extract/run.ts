@@ -44,7 +44,7 @@ interface Idle {
 }
 
 /** Opens the place where documents are read. */
-export function openReaders(limits: ExtractLimits = extractLimits) {
+export function openReaders(limits: ExtractLimits = extractLimits, idleMsMax = IDLE_MS_MAX) {
   let idle: Idle[] = []
 
   function leave(one: Idle) {
@@ -74,7 +74,7 @@ export function openReaders(limits: ExtractLimits = extractLimits) {
   async function keep(user: string, reader: Reader, size: number) {
     const { residentBytes, processorMs } = await reader.usage()
     if (size > SHARED_BYTES_MAX || residentBytes > RESIDENT_BYTES_MAX || processorMs > LIFE_MS_MAX) return reader.kill()
-    const one: Idle = { user, reader, timer: setTimeout(() => void end(one), IDLE_MS_MAX) }
+    const one: Idle = { user, reader, timer: setTimeout(() => void end(one), idleMsMax) }
     idle.push(one)
     const [oldest] = idle
     if (oldest && idle.length > IDLE_MAX) await end(oldest)
