@@ -48,6 +48,20 @@ t.test('every listed path reaches its service under the path that service knows,
   }
 })
 
+/** What anybody may ask. */
+const open =
+  /^(\/api)?(\/(auth|agent|rag))?\/(register|login|refresh|validate|health|ready|openapi\.json|\.well-known\/jwks\.json|docs(\/.*)?)$/
+
+t.test('every other path wants a token, and no service hears of it without one', async t => {
+  heard()
+  const closed = rows.map(([path]) => path).filter(path => !open.test(path))
+  t.ok(closed.length > rows.length / 2)
+  for (const path of closed) {
+    for (const method of ['GET', 'POST']) isFailure(t, await edge.ask(path, { method }), 'unauthenticated', `${method} ${path}`)
+  }
+  t.strictSame(heard(), [])
+})
+
 t.test('a path that is not listed is 404 in the failure body, with a token and without, and no service hears of it', async t => {
   heard()
   const unlisted = `/ /api /auth /auth/ /auth/login/ /AUTH/login /auth/metrics /metrics /ready /openapi.json /gateway/health /auth/gateway/health
