@@ -8,7 +8,7 @@ import { type Ending, failedWith } from './endings.ts'
 import type { Erasures } from './erasures.ts'
 import { SEARCH_MS_MAX } from './evidence.ts'
 import type { Holding, Holdings } from './holdings.ts'
-import { HELD_MS, RUN_MS_MAX, type Runs } from './runs.ts'
+import { HELD_MS, RUN_MS_MAX, type Runs, type Told } from './runs.ts'
 import type { Usage } from './schemas.ts'
 import { documentsOf } from './segments.ts'
 
@@ -63,16 +63,22 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     let lost: unknown
     let turn: Promise<unknown> = begun
     begun.catch(() => cancelled.abort())
-    // Each document is noted before anything of it is written; what is written goes out in the order it was told.
-    const tell: Tell = ({ event, data }, documents) => {
-      for (const one of documents) held.add(one)
-      turn = Promise.all([turn, noteOwn(documents)]).then(() => {
-        const kept = runs.tell(userId, id, event, data, documents)
-        kept.catch(error => {
-          lost ??= error
-        })
-        sent.push(kept)
+    // Each document is noted before anything of it is written; what is written goes out in the order it was told, as much at once as there is.
+    const waiting: (Told & { noted: Promise<unknown> })[] = []
+    async function send() {
+      const events = waiting.splice(0)
+      if (events.length === 0) return
+      await Promise.all(events.map(({ noted }) => noted))
+      const kept = runs.tell(userId, id, events)
+      kept.catch(error => {
+        lost ??= error
       })
+      sent.push(kept)
+    }
+    const tell: Tell = (progress, documents) => {
+      for (const one of documents) held.add(one)
+      waiting.push({ ...progress, documents, noted: noteOwn(documents) })
+      turn = turn.then(send)
       turn.catch(() => undefined)
     }
     const hold = (documents: string[]) => void noteKeeper?.(documents)

@@ -27,6 +27,13 @@ export interface RunEvent {
   data: string
 }
 
+/** An event to be kept, and the documents it holds something of. */
+export interface Told {
+  event: string
+  data: object
+  documents: string[]
+}
+
 export interface Run {
   run_id: string
   state: RunState
@@ -50,6 +57,13 @@ redis.call('PEXPIRE', KEYS[3], ARGV[4])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[4])
 redis.call('ZADD', KEYS[4], now, ARGV[6])
 redis.call('PEXPIRE', KEYS[4], ARGV[4])
+return 1`
+
+// KEYS: events. ARGV: most events, then of each its name, its data and the documents it holds something of.
+const TELL = `
+for i = 2, #ARGV, 3 do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i], 'data', ARGV[i + 1], 'documents', ARGV[i + 2])
+end
 return 1`
 
 // KEYS: run. ARGV: lease ms. Returns 1 when the run goes on, 0 when it was asked to stop or has ended.
@@ -98,6 +112,7 @@ export type Runs = ReturnType<typeof openRuns>
 
 export function openRuns(redis: Redis) {
   const begin = script(redis, 'begin_run', BEGIN)
+  const tell = script(redis, 'tell_run', TELL)
   const renew = script(redis, 'renew_run', RENEW)
   const end = script(redis, 'end_run', END)
   const look = script(redis, 'look_at_run', LOOK)
@@ -121,10 +136,10 @@ export function openRuns(redis: Redis) {
       if ((await begin(keys, [conversationId, question, LEASE_MS, HELD_MS, first, id])) !== 1) throw failure('unauthenticated')
     },
 
-    /** Keeps an event. */
-    async tell(userId: string, id: string, event: string, data: object, documents: string[]) {
-      const fields = ['event', event, 'data', JSON.stringify(data), 'documents', documents.join(',')]
-      await redis.xadd(eventsKey(userId, id), 'MAXLEN', '~', EVENTS_MAX, '*', ...fields)
+    /** Keeps events, in their order. */
+    async tell(userId: string, id: string, events: Told[]) {
+      const fields = events.flatMap(({ event, data, documents }) => [event, JSON.stringify(data), documents.join(',')])
+      await tell([eventsKey(userId, id)], [EVENTS_MAX, ...fields])
       news.emit(id)
     },
 

@@ -1,0 +1,94 @@
+// A run from its begin to its end, without anything that answers: what Redis is told, and when.
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import type { Answer } from '../../src/agent/answer.ts'
+import { openConversations } from '../../src/agent/conversations.ts'
+import { openExecution } from '../../src/agent/execution.ts'
+import { openHoldings } from '../../src/agent/holdings.ts'
+import { openRuns } from '../../src/agent/runs.ts'
+import { privateRedis } from '../support/redis.ts'
+import { auth, environment, signedIn } from '../support/services.ts'
+
+const { app } = await auth(t, environment(await privateRedis(t)))
+const { redis } = app
+const runs = openRuns(redis)
+const conversations = openConversations(redis)
+const holdings = openHoldings(redis)
+const erasures = { settle: async () => undefined, follow: () => undefined, close: async () => undefined }
+const person = async (name: string) => (await signedIn(app, name)).user_info.user_id
+const never = new AbortController().signal
+
+function executing(answer: Answer) {
+  const execution = openExecution({ runs, conversations, answer, holdings, erasures, log: { warn: () => undefined } })
+  t.teardown(() => execution.close())
+  return (userId: string) => {
+    const ask = {
+      question: 'Is anybody there?',
+      earlier: [],
+      asker: { authorization: '', address: '' },
+      mode: 'chat' as const,
+      topK: 1,
+      tools: [],
+      outputTokensMax: 1,
+    }
+    const conversation = { id: conversations.next(), isNew: true }
+    return execution.begin({ userId, ask, conversation, left: never, alive: async () => true })
+  }
+}
+
+t.test('a run of an account that has gone is not begun, and what was done for it meanwhile is given up', async t => {
+  const user = await person('ada')
+  await redis.del(`user:{${user}}`)
+  const gaveUp = Promise.withResolvers<void>()
+  const begin = executing(async (_, { signal }) => {
+    await new Promise(resolve => signal.addEventListener('abort', resolve))
+    gaveUp.resolve()
+    throw signal.reason
+  })
+  await t.rejects(begin(user), { code: 'unauthenticated' })
+  await gaveUp.promise
+  t.same(
+    (await redis.keys(`*{${user}}*`)).filter(key => /^(run|conversation)/.test(key)),
+    [],
+  )
+})
+
+t.test('events are kept in the order they were told, whatever is noted in between, and the exchange with the end', async t => {
+  const user = await person('bea')
+  const begin = executing(async (_, { tell, hold }) => {
+    for (let at = 0; at < 50; at += 1) {
+      const documents = at % 3 === 0 ? [`document-${at}`] : []
+      hold(documents)
+      tell({ event: 'delta', data: { text: `${at} ` } }, documents)
+      if (at % 2 === 0) await turn()
+    }
+    return { grounded: false, answerer: 'x', segments: [{ text: 'Yes.', from: ['document-0'] }], steps: [], fallbacks: [] }
+  })
+  const { id, ended } = await begin(user)
+  t.match(await ended, { state: 'done' })
+  const events = await runs.events(user, id, '-')
+  t.same(
+    events.map(({ event, data }) => (event === 'delta' ? JSON.parse(data).text : event)),
+    ['run', ...Array.from({ length: 50 }, (_, at) => `${at} `), 'done'],
+  )
+  const { conversation_id } = await runs.one(user, id)
+  t.match(await conversations.one(user, conversation_id), { messages: [{ role: 'user' }, { content: 'Yes.', run_id: id }] })
+  t.same(
+    (await redis.zrange('cited:{document-0}', '0', '-1')).toSorted(),
+    [`conversation ${user} ${conversation_id}`, `run ${user} ${id}`],
+    'erasing the document finds both',
+  )
+})
+
+t.test('news that came between two looks is not waited for', async t => {
+  const user = await person('cyn')
+  await runs.begin(user, 'one', '', 'Is anybody there?')
+  const bell = runs.listen('one')
+  await runs.tell(user, 'one', [{ event: 'delta', data: { text: 'Yes.' }, documents: [] }])
+  await bell.wait(2 ** 30, never)
+  const waiting = bell.wait(2 ** 30, never)
+  await runs.end(user, 'one', { state: 'cancelled', usage: { input_tokens: 0, output_tokens: 0 } })
+  await waiting
+  bell.close()
+  t.match(await runs.one(user, 'one'), { state: 'cancelled' })
+})
