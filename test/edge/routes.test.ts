@@ -101,3 +101,30 @@ t.test('method, multipart body, range and conditions pass as they were sent', as
     t.equal(noted?.body.toString(), body ?? '', `${method}: body`)
   }
 })
+
+t.test(
+  'what a service has read is asked of it once, whatever becomes of it: answered with 503, cut off before the answer or within it',
+  async t => {
+    for (const method of ['GET', 'POST']) {
+      for (const [end, status] of [
+        ['503', 503],
+        ['cut off', 503],
+        ['cut within', 200],
+      ] as const) {
+        edge.rag.answer = (request, response) => {
+          if (end === 'cut off') return void request.socket.destroy()
+          response.writeHead(status)
+          if (end === '503') return void response.end()
+          response.write('{')
+          setImmediate(() => request.socket.destroy())
+        }
+        heard()
+        const reply = await edge.askAs('user', '/rag/collections', { method }).catch(error => error)
+        const asked = edge.heard().filter(({ url }) => url === '/collections').length
+        t.equal(asked, 1, `${method}, ${end}`)
+        if (end !== 'cut within') t.equal(reply.status, status, `${method}, ${end}`)
+      }
+    }
+    edge.rag.answer = undefined
+  },
+)
