@@ -62,6 +62,13 @@ t.test('every other path wants a token, and no service hears of it without one',
   t.strictSame(heard(), [])
 })
 
+t.test('a path with dots and double slashes is made plain before it is matched, and only that reaches its service', async t => {
+  heard()
+  for (const path of ['/agent/./status', '/rag/../agent/status', '/agent//status', '//agent/status', '/rag/..//agent/./status']) {
+    t.strictSame([(await edge.askAs('user', path)).status, heard()], [200, ['agent GET /status']], path)
+  }
+})
+
 t.test('a path that is not listed is 404 in the failure body, with a token and without, and no service hears of it', async t => {
   heard()
   const unlisted = `/ /api /auth /auth/ /auth/login/ /AUTH/login /auth/metrics /metrics /ready /openapi.json /gateway/health /auth/gateway/health
