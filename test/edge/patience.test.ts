@@ -1,4 +1,5 @@
 // How long the edge waits: for a client that sends or reads slowly, and for a service that does not answer. Nothing here is shortened.
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import t from 'tap'
 import { startEdge } from './edge.ts'
@@ -6,6 +7,8 @@ import { isFailure } from './refusals.ts'
 
 const edge = await startEdge(t)
 const DRIP_EVERY_MS = 250
+/** Longest silence of a stream of ours. */
+const HEARTBEAT_MS_MAX = 10_000
 
 /** Sends a head, then a drop at a time until the edge has had enough; gives what it said. */
 async function drip(head: string, drop: string): Promise<string> {
@@ -25,11 +28,20 @@ async function drip(head: string, drop: string): Promise<string> {
 
 /** What the services do: wait for a whole body, write without end, or never answer. */
 const endless = Promise.withResolvers<void>()
+/** A stream that says something, and again after as long as a heartbeat may take and a little more. */
+const slowly = (response: ServerResponse) => {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write(': 1\n\n')
+  setTimeout(() => response.end(': 2\n\n'), HEARTBEAT_MS_MAX * 1.2)
+}
 edge.auth.answer = (request, response) => {
   if (request.url === '/login') request.once('end', () => response.end())
 }
-edge.rag.answer = () => undefined
-edge.agent.answer = (_request, response) => {
+edge.rag.answer = ({ url }, response) => {
+  if (url?.endsWith('/events')) slowly(response)
+}
+edge.agent.answer = ({ url }, response) => {
+  if (url !== '/openapi.json') return slowly(response)
   response.once('close', endless.resolve)
   const fill = () => {
     while (response.write(Buffer.alloc(64 * 1024)));
@@ -39,7 +51,7 @@ edge.agent.answer = (_request, response) => {
 }
 
 // Side by side, since each takes as long as it would in earnest.
-t.jobs = 5
+t.jobs = 6
 const aside = { buffered: true }
 
 t.test('headers that come a drop at a time are cut off', aside, async t => {
@@ -67,4 +79,14 @@ t.test('a /health that does not come is 503 in the shape of /health, within the 
   const { status, json } = await edge.ask('/health')
   t.equal(status, 503)
   t.match(json, { status: 'degraded', services: { auth: 'down' } })
+})
+
+t.test('a stream that is silent for no longer than between two heartbeats goes on', aside, async t => {
+  const paths = ['/agent/query', '/agent/runs/r/events', '/v1/chat/completions', '/mcp', '/rag/jobs/j/events']
+  await Promise.all(
+    paths.map(async path => {
+      const { status, text } = await edge.askAs('user', path)
+      t.strictSame([status, text], [200, ': 1\n\n: 2\n\n'], path)
+    }),
+  )
 })
