@@ -43,10 +43,11 @@ t.test('tools are listed with their schemas and do what they say', async t => {
 t.test('wrong arguments, unknown tools and documents of others are told as errors', async t => {
   const [client, other] = [await connect(ada.headers), await connect((await person('bea')).headers)]
   for (const [who, name, given, said] of [
-    [client, 'search_documents', {}, /invalid_request/],
-    [client, 'search_documents', { query: 'kiln', user_id: 'x' }, /invalid_request/],
+    [client, 'search_documents', {}, /The arguments of search_documents are not valid/],
+    [client, 'search_documents', { query: 'kiln', user_id: 'x' }, /The arguments of search_documents are not valid/],
     [client, 'shell', { command: 'ls' }, /no tool/],
-    [client, 'read_document', { document_id: '../../x' }, /invalid_request/],
+    [client, 'read_document', { document_id: '../../x' }, /The arguments of read_document are not valid/],
+    [client, 'ask', { user_request: 7 }, /The arguments of ask are not valid/],
     [other, 'read_document', { document_id }, /not_found/],
   ] as const) {
     const reply = await who.callTool({ name, arguments: given })
