@@ -7,6 +7,7 @@ import { calls, type Sent, says } from './upstream.ts'
 /** The word of the reader's other document. */
 const SECRET = /vault code is (\w+)/
 const entities = (text: string) => text.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
+const quoted = (text: string) => text.replaceAll('%22', '"')
 const untagged = (text: string) =>
   text.replace(/[\u{E0020}-\u{E007E}]/gu, one => String.fromCodePoint((one.codePointAt(0) ?? 0) - 0xe0000))
 const unpacked = (text: string) =>
@@ -49,7 +50,7 @@ function heardIn({ messages }: Sent): string {
 
 /** The first order in a text: an object with the field `obey`, in any of the disguises. */
 function orderIn(text: string): Order | 'this' | undefined {
-  const readings = [text, unpacked(text), rot13(text), text.normalize('NFKC'), entities(text), untagged(text)]
+  const readings = [text, unpacked(text), rot13(text), text.normalize('NFKC'), entities(text), quoted(text), untagged(text)]
   for (const reading of readings) {
     const from = reading.replaceAll('\n', ' ').indexOf('{"obey":')
     if (from === -1) continue

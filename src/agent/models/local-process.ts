@@ -71,13 +71,15 @@ export function startProcess(path: string, memoryBytesMax: number) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const order = (message: Order | 'stop') => child.stdin.write(`${JSON.stringify(message)}\n`)
 
+  /** What it says next. One that ends, or says anything else, is done with. */
   async function next(): Promise<Told> {
     const { done, value } = await lines.next()
-    if (!done) return JSON.parse(value) as Told
+    const told = done ? undefined : toldIn(value)
+    if (told !== undefined) return told
+    child.kill('SIGKILL')
     await ended
-    throw new Broken('unreachable', {
-      cause: new Error(`the process of the model ended (${child.signalCode ?? child.exitCode}): ${complaint}`),
-    })
+    const how = `the process of the model ended (${child.signalCode ?? child.exitCode}): ${complaint}`
+    throw new Broken('unreachable', { cause: new Error(how) })
   }
 
   const late = setTimeout(() => child.kill('SIGKILL'), LOAD_MS_MAX)
@@ -130,5 +132,13 @@ export function startProcess(path: string, memoryBytesMax: number) {
       child.kill('SIGKILL')
       await ended
     },
+  }
+}
+
+function toldIn(line: string): Told | undefined {
+  try {
+    return JSON.parse(line) as Told
+  } catch {
+    return undefined
   }
 }
