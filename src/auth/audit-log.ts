@@ -1,4 +1,4 @@
-// The sealed audit log. Three times a second one auth replica, the holder of the lease, takes what is new in the stream, chains it, signs
+// The sealed audit log. Five times a second one auth replica, the holder of the lease, takes what is new in the stream, chains it, signs
 // the batch and appends it to a segment on disk; the head is kept in Redis too, so that neither side can be rolled back unseen. What is
 // not sealed yet is the window in which a change of the stream itself would go unnoticed: less than a second, also when the replica that
 // seals dies and another one takes over; and as long as no auth runs at all, from then until one does.
@@ -10,9 +10,9 @@ import type { AuditRecord } from './schemas.ts'
 import type { Wrap } from './secrets.ts'
 import { type Entry, earlier, emptyHead, type Head, openSegments, type Seal } from './segments.ts'
 
-const SEAL_EVERY_MS = 300
-/** With one interval more it is the longest time until another replica seals what a dead one did not: that fits into the second. */
-const LEASE_MS = 600
+const SEAL_EVERY_MS = 200
+/** One interval more is the longest until another replica seals in place of a dead one; a busy machine has the rest of the second. */
+const LEASE_MS = 400
 /** Looks of one verification at what another replica may just be writing. */
 const LOOKS_MAX = 3
 /** Events sealed in one batch. */
