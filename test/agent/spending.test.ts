@@ -65,7 +65,7 @@ const doors: ((to: string, headers: Record<string, string>) => Promise<Outcome>)
     const { event, data } = eventsIn(text).at(-1) ?? {}
     if (event === 'done') return { tokens: total(data.usage) }
     t.match(data, { code: 'rate_limited', message: /today's budget/, usage: { input_tokens: 0, output_tokens: 0 } }, text)
-    return { retryAfter: data.retry_after }
+    return { retryAfter: Number(data.retry_after) }
   },
   async (to, headers) => {
     const { retryAfter, text } = await post(`${to}/v1/chat/completions`, headers, completion)
@@ -77,7 +77,7 @@ const doors: ((to: string, headers: Record<string, string>) => Promise<Outcome>)
     const last = JSON.parse(text.split('\n\n').at(-3)?.replace('data: ', '') ?? '')
     if (last.usage) return { tokens: last.usage.total_tokens }
     t.match(last.error, { code: 'rate_limited', message: /today's budget/ }, text)
-    return { retryAfter: last.error.retry_after }
+    return { retryAfter: Number(last.error.retry_after) }
   },
 ]
 
