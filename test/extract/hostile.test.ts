@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { childOfOurs, commandOf } from './children.ts'
+import { rawZip } from './hostile/zip.ts'
 import { docxEntries, paragraph, pdfOf, read, refused, zipOf } from './made.ts'
 import { epubParts, pptxParts, shape, xlsxParts } from './office.ts'
 
@@ -17,6 +18,12 @@ t.test('an archive is counted while it is unpacked, whatever it claims', async t
   const entry = lying.lastIndexOf('PK\x01\x02')
   lying.writeUInt32LE(10, entry + 24)
   t.match(await refused(read('a.docx', lying)), { code: 'too_large', message: '200 times its size' })
+})
+
+t.test('an archive whose entry is not what its checksum says is damaged', async t => {
+  const entries = Object.entries(docxEntries(paragraph('Hi.'))).map(([name, content]) => ({ name, content }))
+  t.match(await read('a.docx', rawZip(entries)), { text: 'Hi.' })
+  t.match(await refused(read('a.docx', rawZip([...entries, { name: 'x.xml', content: 'x', crc: 7 }]))), { code: 'damaged' })
 })
 
 t.test('an archive of too many entries is refused', async t => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
-import { checkpoint } from '../../src/rag/store/database.ts'
+import { checkpoint, openDatabase } from '../../src/rag/store/database.ts'
 import { id } from '../../src/rag/store/tables/collections.ts'
 
 async function catalogueFor(t: Test) {
@@ -101,6 +101,17 @@ t.test('what waits for the disk later is done at once, whole or not at all', asy
   t.equal(catalogue.documents.byOriginal(collection.id, 'b'), undefined)
   await Promise.all(Array.from({ length: 50 }, (_, i) => catalogue.later(() => document(`c${i}`))))
   t.equal(catalogue.documents.count(collection.id), 51)
+})
+
+t.test('a database that finds no room on its disk says so', async t => {
+  const { path } = await catalogueFor(t)
+  const database = openDatabase(join(path, 'small.sqlite'), ['CREATE TABLE rows (bytes BLOB)'])
+  t.teardown(() => database.close())
+  database.one('PRAGMA max_page_count = 4')
+  const fill = () => database.run('INSERT INTO rows VALUES (zeroblob(100000))')
+  t.throws(fill, { code: 'storage_full' })
+  t.throws(() => database.transaction(fill), { code: 'storage_full' })
+  await t.rejects(database.later(fill), { code: 'storage_full' })
 })
 
 t.test('the log is emptied by whoever was asked to, and does not grow without end', async t => {

@@ -1,6 +1,7 @@
 // The process dies in a stage of the pipeline, and the next start finishes (ingest.ts, queue.ts).
 import t from 'tap'
 import type { Stages } from '../../src/rag/ingest.ts'
+import { openCatalogue } from '../../src/rag/store/catalogue.ts'
 import { dataFolder, openParts, plainStages, type Shelf } from './parts.ts'
 
 /** More than one batch of passages. */
@@ -45,6 +46,10 @@ for (const [point, dying] of Object.entries(points)) {
     const { id, job_id } = await before.upload('ann', 'a.txt', seventy)
     await reached
     before.catalogue.close()
+    const left = openCatalogue(folder)
+    const told = left.documents.byId(id)?.version ?? undefined
+    left.close()
+    t.ok(told === undefined || told === shelf.get(id)?.shown, 'the catalogue never says more than is shown')
 
     const after = await openParts(folder, shelf)
     t.teardown(() => after.stop())

@@ -1,5 +1,5 @@
 // Twin of src/rag/mending.ts: a collection's file alone is damaged while nothing runs; the next start says so and makes good what was lost.
-import { cpSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type CollectionFile, openCollection, removeCollection } from '../../src/rag/store/collection.ts'
@@ -120,4 +120,28 @@ t.test('a file with its first bytes changed is known as damaged', async t => {
   } catch (error) {
     t.ok(isDamaged(error), String(error))
   }
+})
+
+t.test('passages lost between the intent to show them and the flip are made again first', async t => {
+  const folder = await dataFolder(t)
+  const { write } = realFiles(t)
+  const reached = Promise.withResolvers<void>()
+  const dies = async () => {
+    reached.resolve()
+    return new Promise<never>(() => {})
+  }
+  const before = await openParts(folder, new Map() as Shelf, { stages: { write: { ...write, publish: dies }, embed } })
+  const { id, job_id } = await before.upload('ann', 'a.txt', 'one\ntwo')
+  await reached.promise
+  const still = await dataFolder(t)
+  cpSync(folder, still, { recursive: true })
+  before.catalogue.close()
+  const { of, write: real } = realFiles(t)
+  const dir = join(still, 'collections', readdirSync(join(still, 'collections'))[0] ?? '')
+  rmSync(join(dir, 'passages.sqlite-shm'), { force: true })
+  truncateSync(join(dir, 'passages.sqlite-wal'), 0)
+  const after = await openParts(still, new Map() as Shelf, { stages: { write: real, embed } })
+  t.teardown(() => after.stop())
+  t.match(await after.ended('ann', job_id), { state: 'ready' })
+  t.match(of(dir).audit(-1)?.shown, [{ document: id, passages: 2 }])
 })

@@ -174,11 +174,14 @@ t.test('jobs of one document run one after the other, in the order they came', a
   const plain = plainStages(new Map())
   const underWay = new Set<string>()
   const order: string[] = []
+  let release = () => {}
+  const released = new Promise<void>(resolve => (release = resolve))
   const { upload, ended, documents, originals } = await partsFor(t, {
     versionsKept: 5,
     stages: {
       async extract(file, signal) {
         underWay.add(file.path)
+        await released
         t.equal(underWay.size, 1)
         for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
         const extracted = await plain.extract(file, signal)
@@ -190,6 +193,7 @@ t.test('jobs of one document run one after the other, in the order they came', a
   })
   const entries = []
   for (const text of ['1', '2', '3']) entries.push(await upload('ann', 'a.txt', text))
+  release()
   for (const { job_id } of entries) t.match(await ended('ann', job_id), { state: 'ready' })
   const { id = '' } = entries[0] ?? {}
   t.same(order, ['1', '2', '3'])
@@ -209,4 +213,14 @@ t.test('a full queue says unavailable with a time, and stores nothing', async t 
   await t.rejects(upload('ann', '11', '11'), { code: 'unavailable', extras: { headers: { 'retry-after': 30 } } })
   t.equal(catalogue.documents.count(collections.home('ann').id), 10)
   await t.resolves(upload('bob', '11', '11'), 'another user still finds room')
+})
+
+t.test('users are served in a circle: one with a single job waits for no more than one of somebody with many', async t => {
+  const { upload, documents } = await partsFor(t, { stages: { extract: hanging } })
+  const jobs: string[] = []
+  for (const user of ['ann', 'bob']) for (let n = 0; n < 12; n++) jobs.push((await upload(user, `${n}`, `${n}`)).job_id)
+  const { job_id } = await upload('cyril', '1', '1')
+  t.equal(documents.job('cyril', job_id).state, 'queued', 'every place is taken')
+  for (const job of jobs.slice(0, 2)) await documents.cancel('ann', job)
+  t.equal(documents.job('cyril', job_id).state, 'extracting')
 })
