@@ -62,7 +62,6 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     const sent: Promise<void>[] = []
     let lost: unknown
     let turn: Promise<unknown> = begun
-    begun.catch(() => cancelled.abort())
     // Each document is noted before anything of it is written; what is written goes out in the order it was told, as much at once as there is.
     const waiting: (Told & { noted: Promise<unknown> })[] = []
     async function send() {

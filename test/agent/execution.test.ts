@@ -62,7 +62,13 @@ t.test('events are kept in the order they were told, whatever is noted in betwee
       tell({ event: 'delta', data: { text: `${at} ` } }, documents)
       if (at % 2 === 0) await turn()
     }
-    return { grounded: false, answerer: 'x', segments: [{ text: 'Yes.', from: ['document-0'] }], steps: [], fallbacks: [] }
+    return {
+      grounded: false,
+      answerer: 'x',
+      segments: [{ text: 'Yes.', from: ['document-0', 'unheld'] }],
+      steps: [],
+      fallbacks: [],
+    }
   })
   const { id, ended } = await begin(user)
   t.match(await ended, { state: 'done' })
@@ -78,6 +84,7 @@ t.test('events are kept in the order they were told, whatever is noted in betwee
     [`conversation ${user} ${conversation_id}`, `run ${user} ${id}`],
     'erasing the document finds both',
   )
+  t.same(await redis.zrange('cited:{unheld}', '0', '-1'), [`conversation ${user} ${conversation_id}`])
 })
 
 t.test('news that came between two looks is not waited for', async t => {

@@ -57,10 +57,23 @@ t.test('wrong arguments, unknown tools and documents of others are told as error
   t.same(found.structuredContent, { passages: [] })
 })
 
-t.test('a key that may only ask cannot read documents by a tool', async t => {
-  const payload = { name: 'asker', permissions: ['write:agent'], expires_in_days: 1 }
+/** A client with a key that has only these rights. */
+async function keyed(permissions: string[]) {
+  const payload = { name: permissions.join(' '), permissions, expires_in_days: 1 }
   const made = await authApp.inject({ method: 'POST', url: '/api-keys', headers: ada.headers, payload })
-  const client = await connect({ authorization: `Bearer ${made.json().key}` })
+  return connect({ authorization: `Bearer ${made.json().key}` })
+}
+
+t.test('a key that may only read documents cannot ask', async t => {
+  const client = await keyed(['read:rag'])
+  const found = await client.callTool({ name: 'search_documents', arguments: { query: 'kiln' } })
+  t.match(found.structuredContent, { passages: [{ document_id }] })
+  const asked = await client.callTool({ name: 'ask', arguments: { user_request: 'How long must the kiln cool?' } })
+  t.match(asked, { isError: true, content: [{ text: /forbidden/ }] })
+})
+
+t.test('a key that may only ask cannot read documents by a tool', async t => {
+  const client = await keyed(['write:agent'])
   for (const [name, given] of [
     ['search_documents', { query: 'kiln' }],
     ['read_document', { document_id }],
