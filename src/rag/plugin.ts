@@ -5,6 +5,7 @@ import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openCollections } from './collections.ts'
 import type { RagConfig } from './config.ts'
+import { openCourtesy } from './courtesy.ts'
 import { openDocuments } from './documents.ts'
 import { openEmbeddings } from './embeddings.ts'
 import { openErasureStream } from './erasure-stream.ts'
@@ -119,7 +120,8 @@ async function openHouse(app: App, config: RagConfig) {
   const exclusive = openExclusive()
   const collections = openCollections(catalogue)
   // One batch more than there are threads, so that none waits for the next to be handed over.
-  const embedding = openTurns(config.RAG_EMBED_THREADS + 1)
+  const { question, giveWay } = openCourtesy()
+  const embedding = openTurns(config.RAG_EMBED_THREADS + 1, giveWay)
   const mend = openMending({
     catalogue,
     directory: originals.directory,
@@ -140,8 +142,8 @@ async function openHouse(app: App, config: RagConfig) {
       embed: lanes.embedPassages,
       write: lanes.write,
     },
-    extracting: openTurns(EXTRACT_AT_ONCE),
-    cutting: openTurns(2),
+    extracting: openTurns(EXTRACT_AT_ONCE, giveWay),
+    cutting: openTurns(2, giveWay),
     embedding,
     mend,
     versionsKept: config.RAG_VERSIONS_KEPT,
@@ -157,7 +159,7 @@ async function openHouse(app: App, config: RagConfig) {
     catalogue,
     collections,
     directory: originals.directory,
-    search: order => search(lanes, order),
+    search: order => question(() => search(lanes, order)),
     topK: config.RAG_TOP_K_RESULTS,
     scoreMin: config.RAG_SIMILARITY_THRESHOLD,
   })

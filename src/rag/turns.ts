@@ -3,8 +3,11 @@
 
 export type Turns = ReturnType<typeof openTurns>
 
-/** Makes a function that runs `work` when it is the user's turn; at most `atOnce` run together. An abort while waiting rejects. */
-export function openTurns(atOnce: number) {
+/**
+ * Makes a function that runs `work` when it is the user's turn; at most `atOnce` run together, each once `before` allows it. An abort while
+ * waiting rejects.
+ */
+export function openTurns(atOnce: number, before?: () => Promise<void>) {
   // A Map remembers the order of insertion: the first key is who is served next, and goes to the end with what it still waits for.
   const waiting = new Map<string, (() => void)[]>()
   let running = 0
@@ -40,6 +43,7 @@ export function openTurns(atOnce: number) {
       next()
     })
     try {
+      await before?.()
       return await work()
     } finally {
       running--
