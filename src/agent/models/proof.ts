@@ -1,6 +1,7 @@
 // Whether a passage says what a model claims it says, as far as that can be told without another model: most of the claim's words and every
 // number in it stand there. What is found is the sentence that bears it, byte for byte; a claim no named passage bears has no proof.
-import { answer as extract } from '../../answering/answer.ts'
+import { type Evidence, answer as extract } from '../../answering/answer.ts'
+import { sentences } from '../../answering/sentences.ts'
 import { stopwordsOf, terms } from '../../answering/terms.ts'
 import type { Passage } from '../../contracts/search.ts'
 import type { Claim } from '../citations.ts'
@@ -26,11 +27,34 @@ export function proven(sentence: string, passages: Passage[], known: Set<string>
     .filter(({ share }) => share > 0)
     .toSorted((a, b) => b.share - a.share)
   for (const { passage } of borne) {
-    const { content, start_byte: from } = passage
-    const [best] = extract(sentence, [{ content, start_byte: from, score: SCORE }], { scoreMin: 0, sentencesMax: 1 }).sentences
+    const [best] = extract(
+      sentence,
+      bearing(
+        passage,
+        [...numbersOf(sentence)].filter(one => !known.has(one)),
+      ),
+      {
+        scoreMin: 0,
+        sentencesMax: 1,
+      },
+    ).sentences
     if (best) return { text: shown(sentence), passage, start_byte: best.start_byte, end_byte: best.end_byte, quote: best.text }
   }
   return undefined
+}
+
+/** Where in a passage a claim with these numbers may rest: the sentences that have them all, or, where none does, the whole. */
+function bearing({ content, start_byte: from }: Passage, numbers: string[]): Evidence[] {
+  const having = [...sentences(content)].filter(({ start, end }) => {
+    const there = numbersOf(content.slice(start, end))
+    return numbers.length > 0 && numbers.every(one => there.has(one))
+  })
+  const pieces = having.length > 0 ? having : [{ start: 0, end: content.length }]
+  return pieces.map(({ start, end }) => ({
+    content: content.slice(start, end),
+    start_byte: from + Buffer.byteLength(content.slice(0, start)),
+    score: SCORE,
+  }))
 }
 
 /** The numbers in a text, one spelling for each. */
