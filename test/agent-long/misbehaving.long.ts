@@ -7,13 +7,13 @@ import { misdeeds } from './misdeeds.ts'
 
 const AT_ONCE = 8
 const model = await upstream(t)
-const { person, url, app } = await house(t, {
+const settings = {
   DEFAULT_LLM_PROVIDER: 'openai_compatible',
   DEFAULT_LLM_MODEL: 'scripted',
   DEFAULT_LLM_BASE_URL: model.url,
   DEFAULT_LLM_SILENCE_MS: '250',
-  DEFAULT_LLM_CALL_MS: '1000',
-})
+}
+const { person, url, app } = await house(t, { ...settings, DEFAULT_LLM_CALL_MS: '1000' })
 const ada = await person('ada')
 await ada.store('wells', 'The north well was sealed on 3 May 1921 by Ines Okafor. It had been dry for a summer.')
 const question = 'When was the north well sealed?'
@@ -71,4 +71,15 @@ t.test('nothing is asked of a server without end', async t => {
 t.test('nothing stays reserved', async t => {
   t.match((await ada.send('GET', '/usage')).json(), { reserved: 0 })
   t.equal((await app.inject('/health')).statusCode, 200)
+})
+
+t.test('a silence is cut long before the longest call is', async t => {
+  const patient = await house(t, { ...settings, DEFAULT_LLM_CALL_MS: '60000' })
+  const bea = await patient.person('bea')
+  for (const silent of ['says nothing at all', 'sends its head and nothing more', 'stops talking in the middle']) {
+    model.play((sent, reply) => misdeeds[silent]?.(reply, { sent, attempt: 1 }))
+    const { fallbacks, execution_time } = (await bea.ask({ user_request: question, mode: 'chat' })).json()
+    t.match(fallbacks, [{ reason: 'timeout' }], silent)
+    t.ok(execution_time < 10, `${silent}: ${execution_time} s`)
+  }
 })
