@@ -10,6 +10,9 @@ import type { House } from '../plugin.ts'
 import { type Conditions, partOf } from '../ranges.ts'
 import { ById, VersionQuery } from '../schemas.ts'
 
+/** A part up to this size is read at once: a stream costs more than the bytes of a citation. */
+const AT_ONCE_BYTES = 64 * 1024
+
 export async function byteRoutes(app: Routes, { documents }: House) {
   const config = { access: 'read:rag' } as const
   const schema = { params: ById, querystring: VersionQuery }
@@ -36,10 +39,22 @@ async function send({ method, headers }: FastifyRequest, reply: FastifyReply, { 
   reply.header('x-content-type-options', 'nosniff')
   if (status === 206) reply.header('content-range', `bytes ${start}-${end - 1}/${size}`)
   if (status !== 304) reply.type(media_type).header('content-length', end - start)
-  if (!head && end > start) return reply.send(file.createReadStream({ start, end: end - 1 }))
+  if (!head && end - start > AT_ONCE_BYTES) return reply.send(file.createReadStream({ start, end: end - 1 }))
+  if (!head && end > start) return reply.send(await bytesIn(file, start, end))
   await file.close()
   // A stream leaves the length alone that HEAD is to tell.
   return reply.send(head ? Empty.from([]) : undefined)
+}
+
+/** The bytes of a small part; the file is closed then. */
+async function bytesIn(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(end - start), 0, end - start, start)
+    if (bytesRead < end - start) throw failure('gone')
+    return buffer
+  } finally {
+    await file.close()
+  }
 }
 
 async function partIn(file: FileHandle, conditions: Conditions, etag: string) {
