@@ -185,9 +185,11 @@ async function registerOpenapi(app: App, name: ServiceName) {
       return { schema: { ...schema, ...lock }, url }
     },
   })
-  app.get('/openapi.json', { config: { access: 'public', unlimited: true }, schema: { hide: true } }, () => ({
-    ...app.swagger(),
+  // Written once: anybody may ask for it as often as he likes.
+  let written: string | undefined
+  app.get('/openapi.json', { config: { access: 'public', unlimited: true }, schema: { hide: true } }, (_request, reply) => {
     // Relative, so that it is true under every prefix; the plugin itself takes absolute ones only.
-    servers: [{ url: '.' }],
-  }))
+    written ??= JSON.stringify({ ...app.swagger(), servers: [{ url: '.' }] })
+    return reply.type('application/json; charset=utf-8').send(written)
+  })
 }
