@@ -1,11 +1,12 @@
 // A snapshot: everything a rag needs to start from, as of one moment, in a folder of its own beside the data. No collection's file changes
 // while it is made; searches and uploads go on. It holds what is erased later too, so it is the operator's to move away; the next one
 // takes its place.
-import { link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../platform/errors.ts'
 import type { Lanes } from './lanes.ts'
 import type { Originals } from './store/originals.ts'
+import { sync } from './store/sync.ts'
 import { id as newId } from './store/tables/collections.ts'
 
 interface Parts {
@@ -91,14 +92,5 @@ async function linkFiles(from: string, to: string) {
         if (error.code !== 'ENOENT') throw error // erased this moment
       })
     }
-  }
-}
-
-async function sync(path: string) {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }

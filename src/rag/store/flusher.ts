@@ -1,7 +1,7 @@
 // Waits for the disk without blocking the thread: what was written to a file when it was asked is on disk when it answers, and who asks
 // while the disk is busy waits together with the others for the next time.
-import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { sync } from './sync.ts'
 
 /** Makes a function that resolves when all that `file` holds when it is called is on disk, its name too. */
 export function flusher(file: string): () => Promise<void> {
@@ -9,9 +9,9 @@ export function flusher(file: string): () => Promise<void> {
   let next: Promise<void> | undefined
   let isNamed = false
 
-  async function sync() {
-    await syncOne(file)
-    if (!isNamed) await syncOne(dirname(file))
+  async function flush() {
+    await sync(file)
+    if (!isNamed) await sync(dirname(file))
     isNamed = true
   }
 
@@ -21,17 +21,8 @@ export function flusher(file: string): () => Promise<void> {
       .then(() => {
         under = next ?? under
         next = undefined
-        return sync()
+        return flush()
       })
     return next
-  }
-}
-
-async function syncOne(path: string) {
-  const file = await open(path, 'r')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
   }
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
+import { sync } from './sync.ts'
 
 /** A file that has arrived whole and is on disk, still under a temporary name. */
 export interface Spooled {
@@ -76,7 +77,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
       const folder = join(directory(collection), 'originals')
       await makeFolder(folder)
       for (const { path, sha256 } of files) await rename(path, join(folder, sha256))
-      await syncFolder(folder)
+      await sync(folder)
     },
 
     /** Keeps a text under the SHA-256 of its bytes, which it gives. Of a long one each piece lets others go first. */
@@ -100,7 +101,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
       }
       const version = hash.digest('hex')
       await rename(path, join(folder, version))
-      await syncFolder(folder)
+      await sync(folder)
       return version
     },
 
@@ -113,7 +114,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
           (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? 0 : Promise.reject(error)),
         )
       }
-      if (gone > 0) await syncFolder(join(directory(collection), kind))
+      if (gone > 0) await sync(join(directory(collection), kind))
       return gone
     },
 
@@ -131,7 +132,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
     async removeCollection(collection: string) {
       await rm(directory(collection), { recursive: true, force: true })
       await makeFolder(join(dataDir, 'collections'))
-      await syncFolder(join(dataDir, 'collections'))
+      await sync(join(dataDir, 'collections'))
     },
 
     /** Ids of the collections that have a folder. */
@@ -168,14 +169,5 @@ function full(error: unknown) {
 async function makeFolder(path: string) {
   const made = await mkdir(path, { recursive: true, mode: 0o700 })
   if (made === undefined) return
-  for (let at = path; at.length >= made.length; at = join(at, '..')) await syncFolder(join(at, '..'))
-}
-
-async function syncFolder(path: string) {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  for (let at = path; at.length >= made.length; at = join(at, '..')) await sync(join(at, '..'))
 }
