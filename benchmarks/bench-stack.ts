@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Stack, startStack } from '../deploy/stack.ts'
 
+/** Files of one form. */
+const FILES = 100
 const LIMITS = [
   'CALLER_PER_MIN',
   'UPLOAD_PER_MIN',
@@ -41,7 +43,13 @@ export interface Visitor {
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
   /** Uploads a text and resolves when it can be found. */
   add(title: string, text: string): Promise<void>
+  /** Uploads files, many in one form; resolves with what became of each as soon as they are accepted. */
+  addAll(files: File[]): Promise<Entry[]>
+  /** How many documents of theirs are still on their way, at least: looked for state by state. */
+  waiting(): Promise<number>
 }
+/** A file that was accepted, or why it was not. */
+export type Entry = { id: string; job_id: string; title: string } | { title: string; failure: { code: string } }
 export interface Answer {
   status: number
   text: string
@@ -70,6 +78,24 @@ export async function visitor(url: string, username: string, from?: string): Pro
         state = JSON.parse((await as('GET', `/rag/jobs/${job}`)).text).state
         if (state === 'failed') throw new Error(`the upload of ${title} failed`)
       }
+    },
+    async addAll(files) {
+      const entries: Entry[] = []
+      for (let at = 0; at < files.length; at += FILES) {
+        const body = new FormData()
+        for (const file of files.slice(at, at + FILES)) body.append('file', file)
+        const reply = await fetch(`${url}/rag/documents`, { method: 'POST', headers, body })
+        const text = await reply.text()
+        if (reply.status !== 202) throw new Error(`upload: ${reply.status} ${text}`)
+        entries.push(...JSON.parse(text).documents)
+      }
+      return entries
+    },
+    async waiting() {
+      let count = 0
+      for (const state of ['queued', 'extracting', 'embedding'])
+        count += JSON.parse((await as('GET', `/rag/documents?state=${state}&limit=1`)).text).documents.length
+      return count
     },
   }
 }

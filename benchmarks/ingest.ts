@@ -1,11 +1,10 @@
 // What taking documents in costs: upload to searchable beside the bare embedding of the same passages by the same model and threads, what
 // it does to searches and to the event loop meanwhile, and what one user's load does to another's single document.
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Stack } from '../deploy/stack.ts'
 import { ragConfig } from '../src/rag/config.ts'
-import { openLanes } from '../src/rag/lanes.ts'
+import { openBenchLanes } from './bench-lanes.ts'
 import { onStack, percentile, progress, send, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { median, report, rowOf } from './report.ts'
 
@@ -25,8 +24,7 @@ const [documents, load, rounds, singles, searches] = [
   values.singles,
   values.searches,
 ].map(Number) as [number, number, number, number, number]
-/** Files of one form, and documents whose passages are embedded bare. */
-const FILES = 100
+/** Documents whose passages are embedded bare. */
 const BARE_DOCUMENTS = 40
 /** Between two looks at the service's health, two searches, and two looks at how much is left, which is work for it too. */
 const EVERY_MS = 20
@@ -93,14 +91,7 @@ report({
 
 /** Passages per second of the model alone, in a lane like the service's, on documents like those that are uploaded. */
 async function bareRate(seed: string): Promise<number> {
-  const config = ragConfig(process.env)
-  const lanes = await openLanes({
-    modelsDir: join(import.meta.dirname, '../run/models'),
-    model: config.RAG_EMBEDDING_MODEL,
-    embedThreads: config.RAG_EMBED_THREADS,
-    chunkTokens: config.RAG_CHUNK_SIZE,
-    chunkOverlap: config.RAG_CHUNK_OVERLAP,
-  })
+  const lanes = await openBenchLanes()
   try {
     const texts: string[][] = []
     for (let n = 0; n < BARE_DOCUMENTS; n++) texts.push((await lanes.chunk(textOf(seed, n), [])).map(({ content }) => content))
@@ -120,9 +111,9 @@ async function alone(stack: Stack, ann: Visitor, round: number): Promise<number>
   const rag = `http://127.0.0.1:${stack.ports.rag}`
   await eventLoopMax(rag)
   const began = performance.now()
-  await uploadAll(ann, `alone${round}`, documents)
+  await ann.addAll(filesOf(`alone${round}`, documents))
   const health: number[] = []
-  for (let left = 1; left > 0; left = await waiting(ann)) {
+  for (let left = 1; left > 0; left = await ann.waiting()) {
     for (const end = performance.now() + LEFT_EVERY_MS; performance.now() < end; await pause(EVERY_MS))
       health.push((await send(`${rag}/health`, 'GET')).ms)
   }
@@ -141,12 +132,12 @@ async function together(stack: Stack, bob: Visitor, round: number) {
   const quiet = await searchP99(bob)
   const solo = await singlesOf(bob, `solo${round}`)
   const eve = await visitor(stack.url, `eve${round}`)
-  await uploadAll(eve, `load${round}`, load, 1)
+  await eve.addAll(filesOf(`load${round}`, load, 1))
   const beside = await singlesOf(bob, `beside${round}`)
   const loaded = await searchP99(bob)
-  if ((await waiting(eve)) === 0) progress('the load was over before the measuring was: give --load a larger number')
+  if ((await eve.waiting()) === 0) progress('the load was over before the measuring was: give --load a larger number')
   // The last one's load ends with the stack.
-  while (round < rounds && (await waiting(eve)) > 0) await pause(LEFT_EVERY_MS)
+  while (round < rounds && (await eve.waiting()) > 0) await pause(LEFT_EVERY_MS)
   runs.quiet.push(quiet)
   runs.loaded.push(loaded)
   runs.searchShare.push(loaded / quiet)
@@ -155,24 +146,8 @@ async function together(stack: Stack, bob: Visitor, round: number) {
   runs.fair.push(beside / solo)
 }
 
-async function uploadAll(who: Visitor, seed: string, count: number, paragraphs?: number) {
-  for (let at = 0; at < count; at += FILES) {
-    const form = new FormData()
-    for (let n = at; n < Math.min(count, at + FILES); n++)
-      form.append('file', new File([textOf(seed, n, paragraphs)], `${seed}-${n}.txt`))
-    const reply = await fetch(`${who.url}/rag/documents`, { method: 'POST', headers: who.headers, body: form })
-    if (reply.status !== 202) throw new Error(`upload: ${reply.status} ${await reply.text()}`)
-  }
-}
-
-/** Documents of theirs that are not ready, at least: looked for state by state. */
-async function waiting(who: Visitor): Promise<number> {
-  let count = 0
-  for (const state of ['queued', 'extracting', 'embedding']) {
-    const { text } = await who.send('GET', `/rag/documents?state=${state}&limit=1`)
-    count += JSON.parse(text).documents.length
-  }
-  return count
+function filesOf(seed: string, count: number, paragraphs?: number): File[] {
+  return Array.from({ length: count }, (_, n) => new File([textOf(seed, n, paragraphs)], `${seed}-${n}.txt`))
 }
 
 async function passagesOf(who: Visitor): Promise<number> {

@@ -1,24 +1,22 @@
-// How well the right document is found: every BEIR-layout folder is taken in by the same lanes the service uses, then asked by words, by
-// meaning and by both. Documents longer than a passage count by their best passage. With --keep a folder, what was embedded stays there,
-// and a run that was broken off goes on from it.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+// How well the right document is found: every BEIR-layout folder is uploaded to a stack, by a user and into a collection of its own, and
+// asked through the edge by words, by meaning and by both. Documents longer than a passage count by their best passage.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import type { SearchMode } from '../src/contracts/search.ts'
-import { type Lanes, openLanes } from '../src/rag/lanes.ts'
-import { search } from '../src/rag/search.ts'
+import { ragConfig } from '../src/rag/config.ts'
+import { onStack, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { interval, type Judgements, mean, ndcg, recall, reciprocalRank } from './measures.ts'
 import { type Row, report } from './report.ts'
 
+const { RAG_EMBEDDING_MODEL, RAG_CHUNK_SIZE, RAG_CHUNK_OVERLAP } = ragConfig({})
 const { values } = parseArgs({
   options: {
     data: { type: 'string', default: join(import.meta.dirname, '../../shared/eval') },
     sets: { type: 'string' },
-    keep: { type: 'string' },
-    model: { type: 'string', default: 'Xenova/all-MiniLM-L6-v2' },
-    threads: { type: 'string', default: '1' },
+    model: { type: 'string', default: RAG_EMBEDDING_MODEL },
   },
 })
 const modes: SearchMode[] = ['lexical', 'vector', 'hybrid']
@@ -27,34 +25,29 @@ const published: Record<string, object> = {
   scifact: { 'OGX hybrid': 0.7137, 'Anserini BM25 + bge-base': 0.7472 },
   nfcorpus: { 'OGX hybrid': 0.335, 'Anserini BM25 + bge-base': 0.3782 },
 }
-const say = (text: string) => process.stderr.write(text)
+/** Questions on their way at once, and the longest of them in characters. */
+const ASKED_AT_ONCE = 4
+const QUERY_CHARS_MAX = 2000
+/** Between two looks at how far the documents are, in milliseconds. */
+const LOOK_MS = 250
 
 if (!existsSync(values.data)) {
-  say(`There is no ${values.data}; name a folder of BEIR-layout collections with --data.\n`)
+  progress(`There is no ${values.data}; name a folder of BEIR-layout collections with --data.`)
   process.exit(0)
 }
 const wanted = values.sets?.split(',')
 const names = readdirSync(values.data).filter(
   name => existsSync(join(values.data, name, 'qrels/test.tsv')) && (wanted?.includes(name) ?? true),
 )
-const lanes = await openLanes({
-  modelsDir: resolve(import.meta.dirname, '../run/models'),
-  model: values.model,
-  embedThreads: Number(values.threads),
-  chunkTokens: 200,
-  chunkOverlap: 32,
-})
 const rows: Row[] = []
-try {
-  for (const name of names) rows.push(...(await measure(lanes, name)))
-} finally {
-  await lanes.close()
-}
+await onStack({ ...unlimited, RAG_EMBEDDING_MODEL: values.model }, async ({ url }) => {
+  for (const name of names) rows.push(...(await measure(await visitor(url, name), name)))
+})
 keep()
 
 /** Rows of sets that were not measured this time stay as they were. */
 function keep() {
-  const name = values.model.endsWith('MiniLM-L6-v2') ? 'retrieval' : `retrieval-${values.model.split('/').at(-1)}`
+  const name = values.model === RAG_EMBEDDING_MODEL ? 'retrieval' : `retrieval-${values.model.split('/').at(-1)}`
   const before = join(import.meta.dirname, 'results', `${name}.json`)
   const older: Row[] = wanted && existsSync(before) ? JSON.parse(readFileSync(before, 'utf8')).rows : []
   const setOf = ({ label }: Row) => label.split(',')[0] ?? ''
@@ -63,7 +56,7 @@ function keep() {
     name,
     claim: `Words and meaning together find at least what the better of the two finds. Published nDCG@10: ${JSON.stringify(published)}.`,
     command: `node benchmarks/retrieval.ts --model ${values.model}${values.sets ? ` --sets ${values.sets}` : ''}`,
-    setting: { model: values.model, chunkTokens: 200, chunkOverlap: 32, candidates: 100, bootstrap: 1000 },
+    setting: { model: values.model, RAG_CHUNK_SIZE, RAG_CHUNK_OVERLAP, top_k: 100, bootstrap: 1000 },
     rows: all,
     notClaimed: 'answers; these are ranks of documents. The spread is the 95 % interval of the mean over queries.',
   })
@@ -75,34 +68,68 @@ interface Query {
   judged: Judgements
 }
 
-async function measure(lanes: Lanes, name: string): Promise<Row[]> {
+async function measure(reader: Visitor, name: string): Promise<Row[]> {
   const folder = join(values.data, name)
-  const kept = values.keep && join(values.keep, values.model, name)
-  if (kept) mkdirSync(kept, { recursive: true })
-  const dir = kept || mkdtempSync(join(tmpdir(), 'retrieval-'))
-  try {
-    await fill(lanes, dir, name, lines(join(folder, 'corpus.jsonl.gz')))
-    const queries = judgedQueries(folder)
-    const rankings = new Map<SearchMode, string[][]>()
-    for (const mode of modes) rankings.set(mode, await ask(lanes, { id: name, dir }, queries, mode))
-    const rows = rowsOf(name, queries, rankings)
-    process.stdout.write(`${JSON.stringify({ set: name, queries: queries.length, published: published[name], rows })}\n`)
-    return rows
-  } finally {
-    await lanes.write.close(dir)
-    if (!kept) rmSync(dir, { recursive: true, force: true })
+  const { twins, empty } = await fill(reader, name, lines(join(folder, 'corpus.jsonl.gz')))
+  const queries = judgedQueries(folder)
+  const rankings = new Map<SearchMode, string[][]>()
+  for (const mode of modes) {
+    rankings.set(mode, await ask(reader, queries, mode, twins))
+    progress(`${name}: ${queries.length} questions asked, ${mode}`)
   }
+  const rows = rowsOf(name, queries, rankings)
+  if (empty > 0) rows.push({ label: `${name}, without any text, so never found`, value: empty, unit: 'documents' })
+  process.stdout.write(`${JSON.stringify({ set: name, queries: queries.length, published: published[name], rows })}\n`)
+  return rows
+}
+
+/**
+ * Uploads a set and waits until all of it can be found; gives the set's ids of each document, for equal texts are one document, and how
+ * many have no text.
+ */
+async function fill(reader: Visitor, name: string, documents: Record<string, string>[]) {
+  const files = documents.map(({ _id = '', title, text = '' }) => new File([title ? `${title}\n\n${text}` : text], _id))
+  const began = performance.now()
+  const entries = await reader.addAll(files)
+  const refused = entries.flatMap(entry => ('failure' in entry ? [entry] : []))
+  const twins = new Map<string, string[]>()
+  for (const [i, entry] of entries.entries())
+    if ('id' in entry) twins.set(entry.id, [...(twins.get(entry.id) ?? []), files[i]?.name ?? ''])
+
+  for (const [i, entry] of entries.entries()) {
+    if (i % 200 !== 199 || !('job_id' in entry)) continue
+    while (!(await isOver(reader, entry.job_id))) await pause(LOOK_MS)
+    progress(`${name}: ${i + 1} of ${entries.length} documents`)
+  }
+  while ((await reader.waiting()) > 0) await pause(LOOK_MS)
+  const failed: typeof refused = JSON.parse((await reader.send('GET', '/rag/documents?state=failed&limit=200')).text).documents
+  const without = [...refused, ...failed]
+  const other = without.find(({ failure }) => failure.code !== 'no_text')
+  if (other) throw new Error(`${name}: ${other.title} failed: ${other.failure.code}`)
+  const seconds = (performance.now() - began) / 1000
+  progress(`${name}: ${entries.length} documents in ${seconds.toFixed(0)} s, ${without.length} without text`)
+  return { twins, empty: without.length }
+}
+
+async function isOver(reader: Visitor, job: string): Promise<boolean> {
+  const { state } = JSON.parse((await reader.send('GET', `/rag/jobs/${job}`)).text)
+  return state === 'ready' || state === 'failed'
 }
 
 /** Ids of the 100 best documents for each query. */
-async function ask(lanes: Lanes, collection: { id: string; dir: string }, queries: Query[], mode: SearchMode) {
+async function ask(reader: Visitor, queries: Query[], mode: SearchMode, twins: Map<string, string[]>) {
   const rankings: string[][] = []
-  for (const { text } of queries) {
-    const query = text.slice(0, 2000)
-    const hits = await search(lanes, { query, mode, top_k: 100, collections: [collection], group_by: 'document' })
-    rankings.push(hits.map(({ document_id }) => document_id))
-    if (rankings.length % 200 === 0) say(`${collection.id} ${mode}: ${rankings.length} of ${queries.length} queries\n`)
+  const waiting = queries.entries()
+  const work = async () => {
+    for (const [i, { text }] of waiting) {
+      const order = { query: text.slice(0, QUERY_CHARS_MAX), mode, top_k: 100, group_by: 'document' }
+      const { status, text: reply } = await reader.send('POST', '/rag/search', order)
+      if (status !== 200) throw new Error(`search: ${status} ${reply}`)
+      const { passages } = JSON.parse(reply) as { passages: { document_id: string }[] }
+      rankings[i] = passages.flatMap(({ document_id }) => twins.get(document_id) ?? [])
+    }
   }
+  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work))
   return rankings
 }
 
@@ -126,25 +153,6 @@ function rowsOf(name: string, queries: Query[], rankings: Map<SearchMode, string
     ]),
     row('hybrid above the better leg', 'nDCG@10, paired', gained),
   ]
-}
-
-async function fill(lanes: Lanes, dir: string, name: string, documents: Record<string, string>[]) {
-  let done = 0
-  const waiting = documents.entries()
-  const work = async () => {
-    for (const [, { _id = '', title, text = '' }] of waiting) {
-      const whole = title ? `${title}\n\n${text}` : text
-      const length = Buffer.byteLength(whole)
-      const passages = whole.trim() ? await lanes.chunk(whole, [{ start: 0, end: length, kind: 'paragraph' }]) : []
-      if (passages.length > 0 && (await lanes.write.appended(dir, _id, 'v')) < passages.length) {
-        await lanes.write.append(dir, _id, 'v', passages, await lanes.embedPassages(passages.map(({ content }) => content)))
-        await lanes.write.publish(dir, _id, 'v')
-      }
-      done += 1
-      if (done % 200 === 0) say(`${name}: ${done} of ${documents.length} documents\n`)
-    }
-  }
-  await Promise.all(Array.from({ length: Number(values.threads) + 1 }, work))
 }
 
 function judgedQueries(folder: string): Query[] {
