@@ -1,6 +1,7 @@
 // How long the edge waits: for a client that sends or reads slowly, and for a service that does not answer. Nothing here is shortened.
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startEdge } from './edge.ts'
 import { isFailure } from './refusals.ts'
@@ -9,6 +10,8 @@ const edge = await startEdge(t)
 const DRIP_EVERY_MS = 250
 /** Longest silence of a stream of ours. */
 const HEARTBEAT_MS_MAX = 10_000
+/** More than the edge and the system may hold for a client who does not read, and less than the system would if it were let. */
+const MUCH_BYTES = 512 * 1024
 
 /** Sends a head, then a drop at a time until the edge has had enough; gives what it said. */
 async function drip(head: string, drop: string): Promise<string> {
@@ -36,6 +39,7 @@ const slowly = (response: ServerResponse) => {
 }
 edge.auth.answer = (request, response) => {
   if (request.url === '/login') request.once('end', () => response.end())
+  if (request.url === '/openapi.json') response.end(Buffer.alloc(MUCH_BYTES))
 }
 edge.rag.answer = ({ url }, response) => {
   if (url?.endsWith('/events')) slowly(response)
@@ -69,6 +73,17 @@ t.test('a reader that does not read is cut off, and the service is told', aside,
   socket.write('GET /agent/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n')
   await endless.promise
   t.pass()
+})
+
+t.test('a reader that does not read is felt before half a mebibyte is gone, not once the system is full', aside, async t => {
+  const socket = connect(edge.port, '127.0.0.1').pause()
+  t.teardown(() => socket.destroy())
+  socket.write('GET /auth/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n')
+  const line = /^.*"path":"\/openapi\.json".*"upstream":"auth".*$/m
+  while (!line.test(edge.log())) await pause(DRIP_EVERY_MS)
+  const { reason, bytes_out } = JSON.parse(line.exec(edge.log())?.[0] ?? '')
+  t.equal(reason, 'max_duration_timeout')
+  t.ok(bytes_out < MUCH_BYTES, `${bytes_out} bytes`)
 })
 
 t.test('a service that does not answer is 504', aside, async t => {
