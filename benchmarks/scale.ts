@@ -2,10 +2,11 @@
 // Vectors are made up and known, so that what is measured is the index and not the model.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Lanes, openLanes } from '../src/rag/lanes.ts'
+import type { Lanes } from '../src/rag/lanes.ts'
 import { search } from '../src/rag/search.ts'
+import { openBenchLanes, settled } from './bench-lanes.ts'
 import { percentile, progress } from './bench-stack.ts'
 import { passages, question } from './clusters.ts'
 import { type Row, report } from './report.ts'
@@ -29,13 +30,7 @@ const FIRST = { chunks: 1000, searchers: 1, collections: 10 }
 type Collection = { id: string; dir: string }
 const home = mkdtempSync(join(tmpdir(), 'scale-'))
 const known = new Map<string, Float32Array>()
-const lanes = await openLanes({
-  modelsDir: resolve(import.meta.dirname, '../run/models'),
-  model: 'Xenova/all-MiniLM-L6-v2',
-  embedThreads: 1,
-  chunkTokens: 200,
-  chunkOverlap: 32,
-})
+const lanes = await openBenchLanes()
 /** The real search, but for the model: the vector of a question is looked up. */
 const legs = {
   find: lanes.find,
@@ -68,6 +63,7 @@ async function growing() {
   for (const size of doubling(FIRST.chunks, Number(values.chunks))) {
     await fill(collection, held, size)
     held = size
+    await settled(lanes, collection.dir, size)
     await middleOf([collection], 20)
     const p50 = await middleOf([collection], questions)
     smallest ||= p50

@@ -5,11 +5,10 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import hnswlib from 'hnswlib-node'
-import { type Lanes, openLanes } from '../src/rag/lanes.ts'
-import { EXACT_MAX } from '../src/rag/vectors.ts'
+import type { Lanes } from '../src/rag/lanes.ts'
+import { openBenchLanes, settled } from './bench-lanes.ts'
 import { percentile, progress } from './bench-stack.ts'
 import { passages, question } from './clusters.ts'
 import { type Row, report } from './report.ts'
@@ -28,6 +27,8 @@ const TOP = 10
 const [M, EF_CONSTRUCTION, EF_SEARCH] = [16, 200, 100]
 /** Passages of one document, which become visible together. */
 const DOCUMENT = 500
+/** Vectors compared to know what is right, all questions together: more than this take minutes, and fewer questions are checked. */
+const COMPARED_MAX = 100_000_000
 /** Sizes at which a scan of all is compared with a graph. */
 const CROSSING = [250, 500, 1000, 2000, 4000]
 const python = resolve(import.meta.dirname, '../run/peers/bin/python')
@@ -68,12 +69,11 @@ report({
 
 /** The same collection scanned and by its graph: EXACT_MAX of src/rag/vectors.ts is where they cost the same. */
 async function cross(size: number) {
-  const { texts, vectors } = passages(seed, 0, size)
   const dir = mkdtempSync(join(home, `crossing-${size}-`))
   const speeds: number[] = []
   for (const exactMax of [size, 0]) {
-    const lanes = await open(exactMax)
-    if (exactMax) await fill(lanes, dir, texts, vectors)
+    const lanes = await openBenchLanes(exactMax)
+    if (exactMax) await fill(lanes, dir, size)
     else await settled(lanes, dir, size, exactMax)
     await ours(lanes, dir)
     speeds.push(perSecond(await ours(lanes, dir)))
@@ -85,21 +85,17 @@ async function cross(size: number) {
 }
 
 async function measure(size: number) {
-  progress(`${size} chunks: making them`)
-  const { texts, vectors } = passages(seed, 0, size)
-  const right = asked.map(({ vector }) => exact(vectors, vector))
   const dir = mkdtempSync(join(home, `${size}-`))
   const add = (what: string, value: number, unit: string) =>
     rows.push({ label: `${size} chunks, ${what}`, value: short(value), unit })
 
-  let lanes = await open()
-  const began = performance.now()
-  await fill(lanes, dir, texts, vectors)
+  let lanes = await openBenchLanes()
+  const { vectors, seconds } = await fill(lanes, dir, size)
   const written = performance.now()
   progress(`${size} chunks: written`)
   await settled(lanes, dir, size)
   const built = performance.now()
-  add('written', (size * 1000) / (written - began), 'chunks/s')
+  add('written', size / seconds, 'chunks/s')
   add('index ready after', (built - written) / 1000, 's')
 
   await ours(lanes, dir)
@@ -110,13 +106,17 @@ async function measure(size: number) {
   const state = await lanes.index(dir)
   await lanes.close()
   const restarting = performance.now()
-  lanes = await open()
+  lanes = await openBenchLanes()
   const opened = performance.now()
   await ours(lanes, dir, 1)
   add('first answer after a restart, the model aside', (performance.now() - opened) / 1000, 's')
   progress(`${size} chunks: opened in ${Math.round(opened - restarting)} ms`)
   await lanes.close()
+  rmSync(dir, { recursive: true, force: true })
 
+  const checked = asked.slice(0, Math.max(1, Math.floor(COMPARED_MAX / size)))
+  const right = checked.map(({ vector }) => exact(vectors, vector))
+  progress(`${size} chunks: right answers to ${right.length} questions are known`)
   const bare = bareIndex(vectors, size)
   const ofOwn = tell(size, 'rag', own, right)
   const ofBare = tell(size, 'bare hnswlib', bare, right)
@@ -128,34 +128,27 @@ async function measure(size: number) {
     'KiB per chunk',
   )
   if (!values.peers) return
-  for (const { name, ...peer } of await peers(vectors, size)) {
+  for (const { name, ...peer } of await peers(vectors)) {
     const ofPeer = tell(size, name, peer, right)
     add(`rag beside ${name}`, ofOwn / ofPeer, 'of its questions/s')
   }
 }
 
-function open(exactMax?: number): Promise<Lanes> {
-  const modelsDir = resolve(import.meta.dirname, '../run/models')
-  return openLanes({ modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThreads: 1, chunkTokens: 200, chunkOverlap: 32, exactMax })
-}
-
-async function fill(lanes: Lanes, dir: string, texts: string[], vectors: Float32Array) {
-  for (let at = 0; at < texts.length; at += DOCUMENT) {
-    const chunks = texts.slice(at, at + DOCUMENT).map(content => ({ start_byte: 0, end_byte: content.length, content }))
-    const part = vectors.slice(at * DIMENSIONS, (at + chunks.length) * DIMENSIONS)
-    await lanes.write.append(dir, String(at), 'v', chunks, part)
+/** Writes a collection, a part at a time so that the texts are in memory only until they are on disk; gives all vectors and how long the writing took. */
+async function fill(lanes: Lanes, dir: string, size: number): Promise<{ vectors: Float32Array; seconds: number }> {
+  const all = new Float32Array(size * DIMENSIONS)
+  let ms = 0
+  for (let at = 0; at < size; at += DOCUMENT) {
+    const { texts, vectors } = passages(seed, at, Math.min(DOCUMENT, size - at))
+    all.set(vectors, at * DIMENSIONS)
+    const chunks = texts.map(content => ({ start_byte: 0, end_byte: content.length, content }))
+    const began = performance.now()
+    await lanes.write.append(dir, String(at), 'v', chunks, vectors)
     await lanes.write.publish(dir, String(at), 'v')
+    ms += performance.now() - began
+    if (at % 100_000 === 0) progress(`${size} chunks: ${at} written`)
   }
-}
-
-/** Waits until the graph holds everything, where there is one. */
-async function settled(lanes: Lanes, dir: string, size: number, exactMax = EXACT_MAX) {
-  for (;;) {
-    await ours(lanes, dir, 1)
-    const [memory] = Object.values((await lanes.index(dir)).memory)
-    if (size > exactMax ? memory?.graph === size : memory?.rows === size) return
-    await pause(200)
-  }
+  return { vectors: all, seconds: ms / 1000 }
 }
 
 /** Asks through the lanes, as a search of known vector does. */
@@ -173,7 +166,10 @@ async function ours(lanes: Lanes, dir: string, count = asked.length): Promise<Me
 function bareIndex(vectors: Float32Array, size: number): Measured {
   const index = new hnswlib.HierarchicalNSW('ip', DIMENSIONS)
   index.initIndex(size, M, EF_CONSTRUCTION, 100)
-  for (let i = 0; i < size; i++) index.addPoint([...vectors.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS)], i)
+  for (let i = 0; i < size; i++) {
+    index.addPoint([...vectors.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS)], i)
+    if (i % 100_000 === 99_999) progress(`${size} chunks: ${i + 1} in the bare index`)
+  }
   index.setEf(EF_SEARCH)
   const measured: Measured = { found: [], ms: [] }
   for (const { vector } of asked) {
@@ -185,7 +181,7 @@ function bareIndex(vectors: Float32Array, size: number): Measured {
 }
 
 /** The same questions to servers of others, each over its own interface; see peers.py. */
-async function peers(vectors: Float32Array, size: number): Promise<(Measured & { name: string })[]> {
+async function peers(vectors: Float32Array): Promise<(Measured & { name: string })[]> {
   if (!existsSync(python)) {
     progress('No peers: make bench-peers brings them.')
     return []
@@ -193,13 +189,12 @@ async function peers(vectors: Float32Array, size: number): Promise<(Measured & {
   const [stored, questions] = [join(home, 'vectors.bin'), join(home, 'questions.bin')]
   writeFileSync(stored, vectors)
   writeFileSync(questions, Float32Array.from(asked.flatMap(({ vector }) => [...vector])))
-  const { stdout } = await promisify(execFile)(
-    python,
-    [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(size)],
-    {
-      maxBuffer: 2 ** 28,
-    },
-  )
+  const running = promisify(execFile)(python, [join(import.meta.dirname, 'peers.py'), stored, questions, home], {
+    maxBuffer: 2 ** 28,
+  })
+  running.child.stderr?.pipe(process.stderr)
+  const { stdout } = await running
+  rmSync(stored)
   return JSON.parse(stdout)
 }
 
@@ -209,14 +204,18 @@ function perSecond({ ms }: Pick<Measured, 'ms'>): number {
 
 /** Adds what was measured; gives the questions per second. */
 function tell(size: number, name: string, { found, ms }: Measured, right: number[][]): number {
-  const hits = found.map((ids, i) => ids.filter(id => right[i]?.includes(id)).length / TOP)
+  const hits = right.map((ids, i) => ids.filter(id => found[i]?.includes(id)).length / TOP)
   const speed = perSecond({ ms })
   const add = (what: string, value: number, unit: string) =>
     rows.push({ label: `${size} chunks, ${name}${what}`, value: short(value), unit })
   add('', speed, 'questions/s')
   add(' p50', percentile(ms, 0.5), 'ms')
   add(' p99', percentile(ms, 0.99), 'ms')
-  add(' recall@10', hits.reduce((sum, one) => sum + one, 0) / hits.length, 'recall')
+  add(
+    hits.length < ms.length ? ` recall@10, of ${hits.length} questions` : ' recall@10',
+    hits.reduce((sum, one) => sum + one, 0) / hits.length,
+    'recall',
+  )
   progress(`${size} chunks, ${name}: ${speed.toFixed(0)} questions/s`)
   return speed
 }
