@@ -1,6 +1,8 @@
 # The one list of commands; `make` prints it. Node 26 comes with the npm packages, so nothing here uses the machine's own.
 NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
+# Search is measured beside the peers where they are.
+PEERS := $(if $(wildcard run/peers/bin/python),--peers)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup smalltalk dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-models test-search bench bench-peers bench-full bench-compare clean purge
@@ -60,13 +62,19 @@ bench: setup ## Measure what benchmarks/README.md claims, in small (about ten mi
 	@$(NODE) benchmarks/edge.ts
 	@$(NODE) benchmarks/login.ts --rounds 3
 	@$(NODE) benchmarks/answers.ts --questions 200 --timed 100
+	@$(NODE) benchmarks/questions.ts --sizes 1000,10000
+	@$(NODE) benchmarks/search.ts --sizes 1000,10000
 	@$(NODE) benchmarks/scale.ts --chunks 8000 --collections 160
+	@$(NODE) benchmarks/load.ts --users 8 --seconds 30
+	@$(NODE) benchmarks/ingest.ts --documents 200 --load 2000 --rounds 1
 	@$(NODE) benchmarks/retrieval.ts --sets cranfield,xquad-en
 
-bench-full: setup ## Measure it in full (about an hour)
+bench-full: setup ## Measure it in full (about an hour and a half, an hour more beside the peers)
 	@$(NODE) benchmarks/edge.ts --rounds 9
 	@$(NODE) benchmarks/login.ts
 	@$(NODE) benchmarks/answers.ts
+	@$(NODE) benchmarks/questions.ts
+	@$(NODE) benchmarks/search.ts --sizes 1000,10000,100000,1000000 $(PEERS)
 	@$(NODE) benchmarks/scale.ts --chunks 128000 --collections 10240
 	@$(NODE) benchmarks/load.ts --users 128 --seconds 210
 	@$(NODE) benchmarks/ingest.ts --documents 2000 --load 10000 --rounds 1
