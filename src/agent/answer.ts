@@ -1,9 +1,10 @@
 // The flow, and the only file with branches in it: question → passages, as the caller → statements of an answerer → citations checked →
 // answer. What a document says is quoted, never obeyed: no text of a passage chooses a step here.
+import { setImmediate } from 'node:timers/promises'
 import type { Passage } from '../contracts/search.ts'
 import { Failure } from '../platform/errors.ts'
 import type { Budget } from './budget.ts'
-import { cite } from './citations.ts'
+import { cite, citeFound } from './citations.ts'
 import { isSmallTalk } from './courtesies.ts'
 import type { Asker, Evidence } from './evidence.ts'
 import { inContext } from './followups.ts'
@@ -19,6 +20,8 @@ import type { Tool } from './tools/tool.ts'
 const QUERY_CHARS_MAX = 2000
 /** Longest time models are waited for, all together, in milliseconds; what is left of the run is for the built-in answerer. */
 const MODELS_MS_MAX = 90_000
+/** For so long after a search its passages count as compared with their texts, in milliseconds; later they are compared again. */
+const FRESH_MS = 100
 
 const NOTHING_FOUND = 'Nothing in your documents answers this.'
 const CUT_SHORT = 'The language model stopped here, before it had finished.'
@@ -61,8 +64,6 @@ export type Tell = (progress: Progress, documents: string[]) => void
 export interface Run {
   userId: string
   tell: Tell
-  /** Told, as early as it is known, which documents the answer may rest on. */
-  hold(documents: string[]): void
   spend(usage: Usage): void
   signal: AbortSignal
 }
@@ -78,13 +79,15 @@ export type Answer = ReturnType<typeof openAnswer>
 
 /** Makes the function that answers. The built-in answerer gives the same segments for the same documents and question. Throws failures. */
 export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
-  return async (ask: Ask, { userId, tell, hold, spend, signal }: Run): Promise<Answered> => {
+  return async (ask: Ask, { userId, tell, spend, signal }: Run): Promise<Answered> => {
     const { asker, collectionIds: collection_ids } = ask
     const patience = AbortSignal.any([signal, AbortSignal.timeout(MODELS_MS_MAX)])
     const steps: Step[] = []
     const segments: Segment[] = []
     const fallbacks: Fallback[] = []
     const documents = new Set<string>()
+    /** When rag last compared the passages of the question with their texts. */
+    let foundAt = -FRESH_MS
 
     function took(step: Step, found?: Passage[]) {
       steps.push(step)
@@ -98,7 +101,10 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
       const given = { query, top_k: ask.topK, ...(collection_ids && { collection_ids }) }
       const began = performance.now()
       const passages = await evidence.search(asker, given, signal)
+      foundAt = performance.now()
       took({ tool: 'search_documents', arguments: given, ok: true, ms: Math.round(performance.now() - began) }, passages)
+      // What was told is on its way before the thread is busy with the passages.
+      await setImmediate()
       return passages
     }
 
@@ -120,8 +126,9 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
     async function sayChecked(statements: Statement[]) {
       if (statements.includes('absent')) return false
       const claims = statements.filter(one => typeof one === 'object' && one.passage !== undefined)
-      hold(claims.flatMap(one => (typeof one === 'object' && one.passage ? [one.passage.document_id] : [])))
-      const held = await cite(evidence, asker, claims, citationsIn(segments) + 1, signal)
+      const first = citationsIn(segments) + 1
+      const held =
+        performance.now() - foundAt < FRESH_MS ? citeFound(claims, first) : await cite(evidence, asker, claims, first, signal)
       for (const one of statements) {
         if (typeof one === 'string') continue
         const segment = one.passage ? held.find(({ claim }) => claim === one)?.segment : { text: one.text, from: [...documents] }

@@ -1,5 +1,6 @@
-// The proof of an answer: before a claim leaves, the bytes it cites are fetched again from the canonical text, as the caller, and
-// compared. A claim whose bytes are not there, or are others, is dropped. Claims that lie near each other share one fetch.
+// The proof of an answer: before a claim leaves, the bytes it cites are compared with the canonical text. A search does that for the
+// passages it gives; for what was found a while ago they are fetched again, as the caller, and claims that lie near each other share one
+// fetch. A claim whose bytes are not there, or are others, is dropped.
 import type { Passage } from '../contracts/search.ts'
 import { type Asker, type Evidence, type Place, textPath } from './evidence.ts'
 import type { Segment } from './segments.ts'
@@ -36,7 +37,23 @@ export async function cite(
       }
     }),
   )
-  return claims.filter(claim => held.has(claim)).map((claim, at) => ({ claim, segment: segment(claim, `[${first + at}]`) }))
+  return cited(
+    claims.filter(claim => held.has(claim)),
+    first,
+  )
+}
+
+/** The same for claims on passages that rag has just compared with their texts: those that lie in their passage. */
+export function citeFound(claims: Claim[], first: number) {
+  const holds = ({ passage, start_byte, end_byte, quote }: Claim) => {
+    const its = Buffer.from(passage.content).subarray(start_byte - passage.start_byte, end_byte - passage.start_byte)
+    return start_byte >= passage.start_byte && its.equals(Buffer.from(quote))
+  }
+  return cited(claims.filter(holds), first)
+}
+
+function cited(claims: Claim[], first: number) {
+  return claims.map((claim, at) => ({ claim, segment: segment(claim, `[${first + at}]`) }))
 }
 
 interface Stretch extends Place {

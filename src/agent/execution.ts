@@ -56,8 +56,7 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     const guard = watch(id, userId, alive, cancelled, over.signal)
     const own: Holding = { kind: 'run', userId, id }
     const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }
-    const noteOwn = holdings.noting(own, HELD_MS)
-    const noteKeeper = keeper && holdings.noting(keeper, IDLE_MS)
+    const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: IDLE_MS }] : [])])
     const held = new Set<string>()
     const sent: Promise<void>[] = []
     let lost: unknown
@@ -76,11 +75,10 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     }
     const tell: Tell = (progress, documents) => {
       for (const one of documents) held.add(one)
-      waiting.push({ ...progress, documents, noted: noteOwn(documents) })
+      waiting.push({ ...progress, documents, noted: note(documents) })
       turn = turn.then(send)
       turn.catch(() => undefined)
     }
-    const hold = (documents: string[]) => void noteKeeper?.(documents)
     const usage: Usage = { input_tokens: 0, output_tokens: 0 }
     const spend = ({ input_tokens, output_tokens }: Usage) => {
       usage.input_tokens += input_tokens
@@ -88,8 +86,8 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     }
     let ending: Ending
     try {
-      const answered = await answer(ask, { userId, tell, hold, spend, signal })
-      await Promise.all([turn, noteKeeper?.(documentsOf(answered.segments))])
+      const answered = await answer(ask, { userId, tell, spend, signal })
+      await Promise.all([turn, note(documentsOf(answered.segments))])
       if (lost) throw lost
       signal.throwIfAborted()
       ending = { state: 'done', seconds: Math.round(performance.now() - began) / 1000, usage, ...answered }
@@ -102,7 +100,7 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
         ending = failedWith(given, usage)
       }
     } finally {
-      over.abort()
+      over.abort(null) // without a reason it makes an error, and the trace of it, for nobody
       await guard
     }
     // All at once, and done in this order: a run that is seen as done was told whole, and its exchange is kept.

@@ -13,13 +13,18 @@ export interface Holding {
   id: string
 }
 
-// KEYS: notes of a document. ARGV: holding, ms it is held for. Holdings past their time go, so the notes stay as few as what is held.
+// KEYS: notes of a document. ARGV: of each holding its name and the ms it is held for. Holdings past their time go, so the notes stay as
+// few as what is held.
 const NOTE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], 'GT', now + ARGV[2], ARGV[1])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local left = redis.call('PTTL', KEYS[1])
+for i = 1, #ARGV, 2 do
+  redis.call('ZADD', KEYS[1], 'GT', now + ARGV[i + 1], ARGV[i])
+  left = math.max(left, tonumber(ARGV[i + 1]))
+end
+redis.call('PEXPIRE', KEYS[1], left)
 return 1`
 
 export type Holdings = ReturnType<typeof openHoldings>
@@ -31,16 +36,17 @@ export function openHoldings(redis: Redis) {
 
   return {
     /**
-     * Makes the function that notes, before it is written, that something of documents will be held for up to `heldMs`; each is noted
-     * once. What it gives resolves when all are noted that it was ever given.
+     * Makes the function that notes, before it is written, that something of documents will be held, by each holder for up to `heldMs`;
+     * each is noted once. What it gives resolves when all are noted that it was ever given.
      */
-    noting({ kind, userId, id }: Holding, heldMs: number): (documents: string[]) => Promise<unknown> {
+    noting(holders: { by: Holding; heldMs: number }[]): (documents: string[]) => Promise<unknown> {
+      const held = holders.flatMap(({ by: { kind, userId, id }, heldMs }) => [`${kind} ${userId} ${id}`, heldMs])
       const known = new Set<string>()
       let noted: Promise<unknown> = Promise.resolve()
       return documents => {
         const unknown = documents.filter(one => !known.has(one))
         for (const one of unknown) known.add(one)
-        const notes = unknown.map(one => note([notesKey(one)], [`${kind} ${userId} ${id}`, heldMs]))
+        const notes = unknown.map(one => note([notesKey(one)], held))
         if (notes.length > 0) noted = Promise.all([noted, ...notes])
         noted.catch(() => undefined)
         return noted

@@ -1,10 +1,11 @@
 // A request to another service and the whole of its reply, over sockets that are kept. An answer makes a few of these one after the other,
 // and fetch, with its streams, takes more of that time than the services do.
-import { Agent, type IncomingHttpHeaders, request } from 'node:http'
-import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { Pool } from 'undici'
 
 /** Largest reply, in bytes; a hundred passages take a few hundred thousand. */
 const REPLY_BYTES_MAX = 32 * 1024 * 1024
+/** Requests under way at once; those beyond wait for their turn. */
+const SOCKETS_MAX = 256
 
 export interface Sent {
   method?: 'GET' | 'POST'
@@ -15,37 +16,26 @@ export interface Sent {
 
 export interface Received {
   status: number
-  headers: IncomingHttpHeaders
+  /** Names are lower case. */
+  headers: Record<string, string | undefined>
   body: Buffer
 }
 
 /** Opens the way to the service at `url`. What is asked of it may be asked twice: it must change nothing there. */
 export function openWire(url: string): (path: string, sent: Sent) => Promise<Received> {
-  const isSecure = new URL(url).protocol === 'https:'
-  const ask = isSecure ? secureRequest : request
-  const agent = isSecure ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true })
+  const pool = new Pool(new URL(url).origin, { connections: SOCKETS_MAX, maxResponseSize: REPLY_BYTES_MAX })
 
-  return function exchange(path, sent) {
-    const { body, ...options } = sent
-    return new Promise((resolve, reject) => {
-      const asked = ask(new URL(path, url), { agent, ...options }, reply => {
-        const parts: Buffer[] = []
-        let left = REPLY_BYTES_MAX
-        reply.on('data', (part: Buffer) => {
-          left -= part.length
-          if (left < 0) reply.destroy(new Error('The reply is longer than is taken'))
-          else parts.push(part)
-        })
-        reply.on('end', () => resolve({ status: reply.statusCode ?? 0, headers: reply.headers, body: Buffer.concat(parts) }))
-        reply.on('error', reject)
-      })
-      asked.on('error', (error: NodeJS.ErrnoException) => {
-        // The service closed a kept socket just when it was taken; it has not seen the request.
-        const wasStale = asked.reusedSocket && error.code === 'ECONNRESET'
-        if (wasStale && !sent.signal.aborted) resolve(exchange(path, sent))
-        else reject(error)
-      })
-      asked.end(body)
-    })
+  async function once(path: string, { method = 'GET', ...sent }: Sent): Promise<Received> {
+    const { statusCode: status, headers, body } = await pool.request({ path, method, ...sent })
+    return { status, headers: headers as Received['headers'], body: Buffer.from(await body.arrayBuffer()) }
   }
+
+  return (path, sent) =>
+    once(path, sent).catch(error => {
+      // The service may have closed a kept socket just when it was taken; then it has not seen the request.
+      if (!CLOSED.has(error.code) || sent.signal.aborted) throw error
+      return once(path, sent)
+    })
 }
+
+const CLOSED = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])

@@ -13,19 +13,42 @@ const languages = [eng, deu, fra, spa, ita, nld, por, rus, ara, hin].map(list =>
 
 /** The stop words of the language that most of the words of `text` belong to. One list, never all: German "war" is no stop word in English. */
 export function stopwordsOf(text: string): Set<string> {
-  const found = [...text.matchAll(word)].map(([match]) => fold(match))
+  const found = (text.match(word) ?? []).map(fold)
   const hits = languages.map(list => found.filter(entry => list.has(entry)).length)
   return languages[hits.indexOf(Math.max(...hits))] ?? new Set()
 }
 
 /** The terms of `text` in order, repetitions kept. The same text and stop words always give the same terms. */
 export function terms(text: string, stopwords: Set<string>): string[] {
-  return [...text.matchAll(word)].flatMap(([match]) => {
-    const folded = fold(match)
-    if (!plainWord.test(folded) && unspaced.test(folded)) return pairs(folded)
-    if (stopwords.has(folded)) return []
-    return [/^[a-z]+$/.test(folded) ? stemmer(folded) : folded]
-  })
+  const found: string[] = []
+  for (const match of text.match(word) ?? []) {
+    const { folded, its } = read(match)
+    if (!stopwords.has(folded)) found.push(...its)
+  }
+  return found
+}
+
+/** A word as it stands in a list of stop words (a run of a script without blanks stands in none), and its terms. */
+interface Word {
+  folded: string
+  its: string[]
+}
+
+/** Words remembered: most of a text are the same few thousand, and to find a stem takes longer than all else. */
+const WORDS_MAX = 20_000
+/** A longer piece of a string keeps the whole of it in memory. */
+const WORD_LENGTH_MAX = 12
+const words = new Map<string, Word>()
+
+function read(match: string): Word {
+  const known = words.get(match)
+  if (known) return known
+  const folded = fold(match)
+  const isRun = !plainWord.test(folded) && unspaced.test(folded)
+  const found = isRun ? { folded: '', its: pairs(folded) } : { folded, its: [/^[a-z]+$/.test(folded) ? stemmer(folded) : folded] }
+  if (words.size >= WORDS_MAX) words.clear()
+  if (match.length <= WORD_LENGTH_MAX) words.set(match, found)
+  return found
 }
 
 /** Compatibility forms, case, accents of Latin letters, the English genitive and commas in numbers make no difference. */

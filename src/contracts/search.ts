@@ -24,7 +24,10 @@ export type SearchRequest = Static<typeof SearchRequest>
 
 const Leg = Type.Object({ rank: Type.Integer({ minimum: 1 }), score: Type.Number() })
 
-/** A chunk as returned. `content` is exactly the bytes start_byte (inclusive) to end_byte (exclusive) of the canonical text `version`. */
+/**
+ * A chunk as returned. `content` is exactly the bytes start_byte (inclusive) to end_byte (exclusive) of the canonical text `version`: rag
+ * compares them before it answers, and leaves out what differs.
+ */
 export const Passage = Type.Object(
   {
     document_id: Type.String(),

@@ -5,12 +5,13 @@ import type { Passage, SearchMode } from '../contracts/search.ts'
 import type { Collections } from './collections.ts'
 import type { Hit, SearchOrder } from './search.ts'
 import type { Catalogue } from './store/catalogue.ts'
+import type { Originals } from './store/originals.ts'
 import type { Condition } from './store/tables/documents.ts'
 
 interface Parts {
   catalogue: Catalogue
   collections: Collections
-  directory: (collection: string) => string
+  originals: Pick<Originals, 'directory' | 'texts'>
   search: (order: SearchOrder) => Promise<Hit[]>
   /** Passages given when the asker names no number, and the least score that supports an answer. */
   topK: number
@@ -36,10 +37,10 @@ export interface Question {
 /** What is said when nothing supports an answer. */
 const NOTHING = 'Nothing in your documents answers this.'
 
-export function openFinding({ catalogue, collections, directory, search, topK, scoreMin }: Parts) {
+export function openFinding({ catalogue, collections, originals, search, topK, scoreMin }: Parts) {
   const { documents } = catalogue
 
-  /** The best passages the user may read, best first; `model` names another than the one that serves. Throws `not_found` for a named collection she may not. */
+  /** The best passages the user may read, best first, each compared with its canonical text just now; `model` names another than the one that serves. Throws `not_found` for a named collection she may not. */
   async function passages(user: string, question: Question, model?: string): Promise<Passage[]> {
     const { query, mode = 'hybrid', top_k = topK, min_score, group_by, filter, explain = false } = question
     const ids = collections.searched(user, question.collection_ids)
@@ -50,7 +51,7 @@ export function openFinding({ catalogue, collections, directory, search, topK, s
       min_score,
       group_by,
       model,
-      collections: ids.map(id => ({ id, dir: directory(id) })),
+      collections: ids.map(id => ({ id, dir: originals.directory(id), texts: originals.texts(id) })),
       ...(filter && { documents: documents.matching(JSON.stringify(ids), JSON.stringify(conditions(filter))) }),
     })
     const known = new Map(documents.byIds(JSON.stringify(hits.map(hit => hit.document_id))).map(row => [row.id, row]))

@@ -9,7 +9,7 @@ import type { Section } from './extract/canonical.ts'
 import type { Audit } from './mending.ts'
 import type { ModelDescription } from './models.ts'
 import type { Lacking, Part } from './store/beside.ts'
-import type { FindRequest, Found, IndexState, Model } from './workers/searcher.ts'
+import type { FindReply, FindRequest, Found, IndexState, Model } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
 /** Collections that may wait to be searched; a question may ask 50 of these. Changes that may wait to be written. */
@@ -32,11 +32,13 @@ export interface LaneOptions {
   exactMax?: number
   /** Models there are; those of models.ts otherwise. */
   models?: readonly ModelDescription[]
+  /** Told of documents in the collection `dir` that a search left out, since their texts no longer hold what they are searched by. */
+  strays?: (dir: string, documents: string[]) => void
 }
 export type Lanes = Awaited<ReturnType<typeof openLanes>>
 
 /** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there or not the right ones. */
-export async function openLanes({ model: name, beside, exactMax, ...setting }: LaneOptions) {
+export async function openLanes({ model: name, beside, exactMax, strays, ...setting }: LaneOptions) {
   const lanes = new Set<Lane>()
   let isClosed = false
   function lane(file: string, threads: number, maxQueue: number, workerData: object): Lane {
@@ -206,8 +208,9 @@ export async function openLanes({ model: name, beside, exactMax, ...setting }: L
 
     /** The best of one collection; see search.ts. */
     async find({ model = serving(), ...request }: Omit<FindRequest, 'model'> & { model?: Model }): Promise<Found[]> {
-      const { hits, behind } = await searcher<{ hits: Found[]; behind: boolean }>('find', { ...request, model })
+      const { hits, behind, astray } = await searcher<FindReply>('find', { ...request, model })
       if (behind) tend(request.dir, model)
+      if (astray.length > 0) strays?.(request.dir, astray)
       return hits
     },
   }

@@ -1,5 +1,6 @@
 // Rag assembled: what it opens, in which order, which routes it serves, and how it closes.
 import { mkdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import multipart from '@fastify/multipart'
 import { remoteKeys } from '../platform/keys.ts'
 import type { App, Service } from '../platform/service.ts'
@@ -112,6 +113,8 @@ async function openHouse(app: App, config: RagConfig) {
     embedThreads: config.RAG_EMBED_THREADS,
     chunkTokens: config.RAG_CHUNK_SIZE,
     chunkOverlap: config.RAG_CHUNK_OVERLAP,
+    strays: (dir, documents) =>
+      log.error({ collection_id: basename(dir), documents }, 'left out of a search: their texts are damaged; upload them again'),
   })
   app.addHook('onClose', async () => lanes.close())
   catalogue.checkpointed(() =>
@@ -158,7 +161,7 @@ async function openHouse(app: App, config: RagConfig) {
   const finding = openFinding({
     catalogue,
     collections,
-    directory: originals.directory,
+    originals,
     search: order => question(() => search(lanes, order)),
     topK: config.RAG_TOP_K_RESULTS,
     scoreMin: config.RAG_SIMILARITY_THRESHOLD,

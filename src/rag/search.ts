@@ -16,7 +16,8 @@ export interface SearchOrder {
   query: string
   mode: SearchMode
   top_k: number
-  collections: { id: string; dir: string }[]
+  /** `texts`: folder of the canonical texts, which then are compared with every passage that is given. */
+  collections: { id: string; dir: string; texts?: string }[]
   min_score?: number
   /** Only passages of these documents. */
   documents?: string[]
@@ -63,7 +64,9 @@ export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: S
     group_by,
   }
   const found = await Promise.all(
-    collections.map(async ({ id, dir }) => (await lanes.find({ dir, ...wanted })).map(hit => ({ collection_id: id, ...hit }))),
+    collections.map(async ({ id, ...place }) =>
+      (await lanes.find({ ...place, ...wanted })).map(hit => ({ collection_id: id, ...hit })),
+    ),
   )
   // The sort is stable: equal scores stay in the order of the collections asked.
   const hits = found.flat().toSorted((a, b) => b.score - a.score)

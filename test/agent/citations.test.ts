@@ -1,6 +1,6 @@
 // What may leave as a claim, and what becomes of document text on its way into an answer.
 import t from 'tap'
-import { cite } from '../../src/agent/citations.ts'
+import { cite, citeFound } from '../../src/agent/citations.ts'
 import { openEvidence, type Place } from '../../src/agent/evidence.ts'
 import { inContext } from '../../src/agent/followups.ts'
 import { shown, textOf, without } from '../../src/agent/segments.ts'
@@ -80,6 +80,20 @@ t.test('claims that lie near each other are fetched together, others and those o
     { document_id: 'd', start_byte: 1_000_000 },
   ])
   t.equal(asked.length, 3)
+})
+
+t.test('a claim on a passage just found leaves when its quote lies at its place in the passage', async t => {
+  const off = { ...claim('The mill stands.'), start_byte: 34, end_byte: 50 }
+  const altered = { ...claim('The well is dry.'), quote: 'The well is wet.' }
+  const before = { ...claim('The mill stands.'), passage: { ...passage, start_byte: 40 } }
+  const held = citeFound([off, altered, before, ...claims], 3)
+  t.same(
+    held.map(({ segment }) => segment.text),
+    ['The well is dry. [3]', 'The mill stands. [4]'],
+  )
+  const later = { ...passage, start_byte: 1000, end_byte: 1000 + Buffer.byteLength(text) }
+  const moved = { ...claim('The mill stands.'), passage: later, start_byte: 1033, end_byte: 1049 }
+  t.equal(citeFound([moved], 1).length, 1, 'wherever the passage begins')
 })
 
 t.test('when rag cannot be asked nothing is claimed', t =>

@@ -1,4 +1,5 @@
 // Answers by a language model: what it is given, what of its words leaves, and who answers when it does not.
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { house } from './house.ts'
 import { calls, chunk, END, open, passagesIn, says, upstream, usage } from './upstream.ts'
@@ -34,6 +35,18 @@ t.test('what no passage bears, and markers of nothing, do not leave', async t =>
   t.equal(final_response, 'The north well was sealed on 3 May 1921. [1]')
   t.ok(grounded)
   t.equal(citations.length, 1)
+})
+
+t.test('what is erased while a model thinks is neither claimed nor quoted', async t => {
+  const id = await ada.store('bridge', 'The iron bridge was painted green in 1907.')
+  model.play(async (_, reply) => {
+    await ada.erase(id)
+    await pause(150)
+    says(reply, 'The iron bridge was painted green in 1907 [1].')
+  })
+  const body = await ask({ user_request: 'When was the iron bridge painted green?' })
+  t.match(body, { grounded: false, citations: [], final_response: 'Nothing in your documents answers this.' })
+  t.notMatch(body.final_response, /1907/)
 })
 
 t.test('a model that shows nothing for what it says is passed over, and the reply says so', async t => {

@@ -21,14 +21,14 @@ async function served(t: Test, answer: RequestListener) {
 }
 const sent = { signal: new AbortController().signal }
 
-t.test('a reply comes whole, and the next one over the same socket', async t => {
+t.test('a reply comes whole, and the next ones over the same sockets', async t => {
   const { exchange, sockets } = await served(t, async (request, reply) => {
     const parts = await Array.fromAsync(request)
     reply.writeHead(206, { etag: '"x"' }).end(`${request.method} ${request.url} ${Buffer.concat(parts)}`)
   })
   t.match(await exchange('/a?b=c', { ...sent, method: 'POST', body: 'é' }), { status: 206, headers: { etag: '"x"' } })
-  t.equal(`${(await exchange('/a', { ...sent, method: 'POST', body: 'é' })).body}`, 'POST /a é')
-  t.equal(sockets(), 1)
+  for (let i = 0; i < 20; i += 1) t.equal(`${(await exchange('/a', { ...sent, method: 'POST', body: 'é' })).body}`, 'POST /a é')
+  t.ok(sockets() <= 2, `${sockets()} sockets for one request after the other`)
 })
 
 t.test('a kept socket that is closed when it is taken is replaced, a new one that is closed is a failure', async t => {
@@ -55,7 +55,7 @@ t.test('a reply without end is broken off, and so is one nobody waits for', asyn
     reply.on('drain', more)
     more()
   })
-  await t.rejects(exchange('/', sent), /longer than is taken/)
+  await t.rejects(exchange('/', sent), { code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' })
   const left = new AbortController()
   const waiting = exchange('/', { signal: left.signal })
   left.abort()

@@ -1,8 +1,10 @@
 // Finding over HTTP, with the real model: POST /search and the older routes.
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { house } from './house.ts'
 
-const { person } = await house(t)
+const { dataDir, person } = await house(t)
 
 t.test('the older routes answer in their shapes, from passages that are good enough', async t => {
   const dee = await person('dee')
@@ -72,4 +74,28 @@ t.test('search: modes, grouping, filters and its bounds', async t => {
     t.equal((await eve.send('POST', '/search', { query: 'a', ...bad })).status, 400, JSON.stringify(bad).slice(0, 40))
   }
   t.equal((await eve.send('POST', '/search', { query: 'a', collection_ids: ['nothing'] })).status, 404)
+})
+
+t.test('a passage that no longer stands in its text is not given, by any route', async t => {
+  const una = await person('una')
+  await una.has('kiln.txt', 'The kiln of Harrow cools for eighteen hours.')
+  await una.has('press.txt', 'The press of Harrow cools for two hours.')
+  const query = 'How long does the kiln of Harrow cool?'
+  const found = async (mode = 'hybrid') => (await una.send('POST', '/search', { query, mode })).body.passages
+  const [kiln, press] = await found()
+  t.match([kiln, press], [{ title: 'kiln.txt' }, { title: 'press.txt' }])
+  const textOf = ({ collection_id, version }: { collection_id: string; version: string }) =>
+    join(dataDir, 'collections', collection_id, 'texts', version)
+  const whole = await readFile(textOf(kiln), 'utf8')
+  const titles = async (mode?: string) => (await found(mode)).map(({ title }: { title: string }) => title)
+
+  await writeFile(textOf(kiln), whole.replace('eighteen', 'nineteen'))
+  for (const mode of ['hybrid', 'vector', 'lexical']) t.same(await titles(mode), ['press.txt'], mode)
+  t.notMatch((await una.send('POST', '/query', { query })).text, /eighteen|nineteen/)
+  await writeFile(textOf(kiln), whole.slice(0, -9))
+  t.same(await titles(), ['press.txt'], 'cut short')
+  await writeFile(textOf(kiln), whole)
+  t.same(await titles(), ['kiln.txt', 'press.txt'], 'and is given again when it does')
+  await rm(textOf(kiln))
+  t.same(await titles(), ['press.txt'], 'gone')
 })

@@ -29,12 +29,13 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
   let spooled = 0
 
   const directory = (collection: string) => join(dataDir, 'collections', collection)
-  const place = (collection: string, kind: 'originals' | 'texts', name: string) => join(directory(collection), kind, name)
+  const texts = (collection: string) => join(directory(collection), 'texts')
 
   const self = {
     directory,
-    original: (collection: string, sha256: string) => place(collection, 'originals', sha256),
-    text: (collection: string, version: string) => place(collection, 'texts', version),
+    texts,
+    original: (collection: string, sha256: string) => join(directory(collection), 'originals', sha256),
+    text: (collection: string, version: string) => join(texts(collection), version),
 
     /** A folder of its own for work under way; gone at the next start at the latest. */
     workspace: () => mkdtemp(join(temporary, 'work-')),
@@ -109,7 +110,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
     async remove(collection: string, kind: 'originals' | 'texts', names: readonly string[]): Promise<number> {
       let gone = 0
       for (const name of names) {
-        gone += await rm(place(collection, kind, name)).then(
+        gone += await rm(join(directory(collection), kind, name)).then(
           () => 1,
           (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? 0 : Promise.reject(error)),
         )

@@ -9,6 +9,7 @@ import type { Hit } from '../search.ts'
 import { openPassages } from '../store/collection.ts'
 import { BESIDE } from '../store/graph-file.ts'
 import type { Passages, StoredPassage, StoredVector } from '../store/passages.ts'
+import { holdsAt } from '../store/text-bytes.ts'
 import { openVectors, type Vectors } from '../vectors.ts'
 import { openFiles } from './open-files.ts'
 import { told } from './told.ts'
@@ -68,22 +69,35 @@ export interface FindRequest {
   /** Only passages of these documents. */
   documents?: string[]
   group_by?: 'document'
+  /** Folder of the canonical texts, each named by its version: only passages that stand there, byte for byte, are given. */
+  texts?: string
 }
 export type Found = Omit<Hit, 'collection_id'>
 
-/** The best of one collection, and whether its vector index has work to do. */
-export const find = told((request: FindRequest): { hits: Found[]; behind: boolean } => {
+export interface FindReply {
+  hits: Found[]
+  /** Whether the vector index has work to do. */
+  behind: boolean
+  /** Documents that are not given, since a text of theirs no longer holds what it is searched by. */
+  astray: string[]
+}
+
+/** The best of one collection. */
+export const find = told((request: FindRequest): FindReply => {
   const held = files.of(request.dir, undefined)
-  if (!held) return { hits: [], behind: false }
+  if (!held) return { hits: [], behind: false, astray: [] }
   // Words need no model: they are searched whatever the vectors are from.
   const { passages, vectors } = request.vector ? held.vectors(request.model) : { passages: held.file, vectors: undefined }
-  const hits = passages.snapshot(() => best({ passages, vectors }, request, Math.max(CANDIDATES, 2 * request.limit)))
-  return { hits, behind: vectors?.behind() ?? false }
+  const astray = new Set<string>()
+  const candidates = Math.max(CANDIDATES, 2 * request.limit)
+  const hits = passages.snapshot(() => best({ passages, vectors, astray }, request, candidates))
+  return { hits, behind: vectors?.behind() ?? false, astray: [...astray] }
 })
 
 interface Asked {
   passages: Passages
   vectors?: Vectors
+  astray: Set<string>
 }
 
 function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
@@ -97,11 +111,13 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
   for (let at = 0; at < good.length && hits.length < limit; at += READ) {
     const part = good.slice(at, at + READ)
     const stored = new Map(asked.passages.passages(part.map(({ id }) => id)).map(passage => [passage.id, passage]))
-    const found = part.flatMap(({ id, score, legs }) => {
+    for (const { id, score, legs } of part) {
       const passage = stored.get(id)
-      return passage ? [foundOf(passage, score, legs)] : []
-    })
-    hits.push(...found.filter(isNew).slice(0, limit - hits.length))
+      if (!passage || hits.length === limit) continue
+      const found = foundOf(passage, score, legs)
+      if (!stands(found, request.texts)) asked.astray.add(found.document_id)
+      else if (isNew(found)) hits.push(found)
+    }
   }
   const isMore = good.length === fused.length && Math.max(legs.lexical.length, legs.vector.length) >= candidates
   return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(asked, request, 4 * candidates) : hits
@@ -122,6 +138,10 @@ function foundOf(passage: StoredPassage, score: number, legs: Hit['legs']): Foun
   const chunk_id = `${document_id}-${version.slice(0, 12)}-${ordinal}`
   const place = { ...(page !== null && { page }), ...(heading !== null && { heading }) }
   return { document_id, version, chunk_id, content, start_byte, end_byte, ...place, score, legs }
+}
+
+function stands({ version, start_byte, content }: Found, texts: string | undefined): boolean {
+  return texts === undefined || holdsAt(join(texts, version), start_byte, Buffer.from(content))
 }
 
 function scan(dimensions: number, query: Float32Array, stored: StoredVector[], limit: number): Scored[] {
