@@ -5,6 +5,7 @@ import { setPriority } from 'node:os'
 import { isMainThread, workerData } from 'node:worker_threads'
 import { AutoTokenizer, env, type FeatureExtractionPipeline, type PreTrainedTokenizer, pipeline } from '@xenova/transformers'
 import { type Chunk, chunk } from './chunk.ts'
+import { patience } from './courtesy.ts'
 import type { Section } from './extract/canonical.ts'
 import type { ModelDescription } from './models.ts'
 
@@ -15,6 +16,8 @@ interface Setting {
   chunkOverlap: number
   /** Whoever waits for an answer goes first. */
   yields: boolean
+  /** Passages wait while this says that a question is under way; see courtesy.ts. */
+  asking?: Int32Array
 }
 const setting = workerData as Setting
 /** Of a thread that yields: the kernel gives it a third of what it gives the others when there is not enough for all. */
@@ -73,8 +76,10 @@ export async function count(texts: string[]): Promise<number[]> {
 export async function embed(texts: string[]): Promise<Float32Array> {
   const extractor = await load()
   const { dimensions, pooling } = setting.model
+  const giveWay = setting.asking && patience(setting.asking)
   const vectors = new Float32Array(texts.length * dimensions)
   for (const [i, text] of texts.entries()) {
+    giveWay?.()
     const tensor = await extractor(text, { pooling, normalize: true })
     vectors.set(tensor.data as Float32Array, i * dimensions)
     tensor.dispose()

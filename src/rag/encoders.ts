@@ -22,6 +22,8 @@ interface Parts {
   chunkOverlap: number
   /** Models there are; those of models.ts otherwise. */
   models?: readonly ModelDescription[]
+  /** Documents wait while this says that a question is under way; see courtesy.ts. */
+  asking?: Int32Array
 }
 
 export interface Encoder {
@@ -37,7 +39,7 @@ export interface Encoder {
 
 /** Loads `first`, and `second` where there is one. Rejects with a sentence when the weights are not there or not the right ones. */
 export async function openEncoders(
-  { lane, modelsDir, embedThreads, chunkTokens, chunkOverlap, models }: Parts,
+  { lane, modelsDir, embedThreads, chunkTokens, chunkOverlap, models, asking }: Parts,
   first: string,
   second?: string,
 ) {
@@ -47,7 +49,7 @@ export async function openEncoders(
       throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
     await requireWeights(modelsDir, model)
     const setting = { modelsDir, model, chunkTokens, chunkOverlap }
-    const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX, { ...setting, yields: true })
+    const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX, { ...setting, yields: true, asking })
     const tokens = lane('embed.ts', 1, BATCHES_WAITING_MAX, { ...setting, yields: true })
     const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX, { ...setting, yields: false })
     const lanes = [documents, tokens, questions]

@@ -25,6 +25,8 @@ export interface LaneOptions {
   model: string
   /** A second model that collections have vectors of, or shall have. */
   beside?: string
+  /** Documents wait while this says that a question is under way; see courtesy.ts. */
+  asking?: Int32Array
   embedThreads: number
   chunkTokens: number
   chunkOverlap: number

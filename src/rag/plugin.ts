@@ -106,9 +106,11 @@ async function openHouse(app: App, config: RagConfig) {
   const { model = config.RAG_EMBEDDING_MODEL, beside, stage } = catalogue.serving.row() ?? {}
   if (model !== config.RAG_EMBEDDING_MODEL)
     log.warn({ model }, 'POST /admin/reindex made another model serve than the configured one')
+  const { question, giveWay, asking } = openCourtesy()
   const lanes = await openLanes({
     modelsDir: config.RAG_MODELS_DIR,
     model,
+    asking,
     beside: stage === 'finishing' ? undefined : (beside ?? undefined),
     embedThreads: config.RAG_EMBED_THREADS,
     chunkTokens: config.RAG_CHUNK_SIZE,
@@ -123,7 +125,6 @@ async function openHouse(app: App, config: RagConfig) {
   const exclusive = openExclusive()
   const collections = openCollections(catalogue)
   // One batch more than there are threads, so that none waits for the next to be handed over.
-  const { question, giveWay } = openCourtesy()
   const embedding = openTurns(config.RAG_EMBED_THREADS + 1, giveWay)
   const mend = openMending({
     catalogue,

@@ -1,6 +1,6 @@
 // Twin of src/rag/courtesy.ts.
 import t from 'tap'
-import { openCourtesy } from '../../src/rag/courtesy.ts'
+import { openCourtesy, patience } from '../../src/rag/courtesy.ts'
 import { openTurns } from '../../src/rag/turns.ts'
 
 const NEVER_MS = 600_000
@@ -25,9 +25,36 @@ t.test('a turn waits until the last question has its answer, well or badly', asy
   t.equal(order.at(-1), 'next', 'nobody waits when nothing is asked')
 })
 
+t.test('a turn waits until the answer has left', async t => {
+  const courtesy = openCourtesy(NEVER_MS, 1)
+  const order: string[] = []
+  await courtesy.question(async () => {})
+  const waited = courtesy.giveWay().then(() => void order.push('turn'))
+  // No timer fires meanwhile, but all that is ready to go on does.
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  order.push('answer sent')
+  await waited
+  t.same(order, ['answer sent', 'turn'])
+})
+
 t.test('a question without an end holds documents up for a moment only', async t => {
   const courtesy = openCourtesy(10)
   void courtesy.question(() => new Promise(() => {}))
   await courtesy.giveWay()
   t.pass('it went on')
+})
+
+t.test('threads can see whether a question is under way, and wait for a moment only', async t => {
+  const { asking, question } = openCourtesy(NEVER_MS, 1)
+  t.equal(asking[0], 0)
+  const asked = Promise.withResolvers<void>()
+  const answer = question(() => asked.promise)
+  t.equal(asking[0], 1)
+  patience(asking, 10)()
+  asked.resolve()
+  await answer
+  t.equal(asking[0], 1, 'the answer has not left')
+  while (asking[0] !== 0) await new Promise(setImmediate)
+  patience(asking, NEVER_MS)()
+  t.pass('nobody waits when nothing is asked')
 })

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openLanes } from '../../src/rag/lanes.ts'
 import { chunkOf, folder, lanesFor, options, skip } from './lanes.ts'
@@ -39,6 +40,21 @@ t.test('lanes', { skip }, async t => {
     t.equal(await familiarity('水坝建于何时'), 0)
     t.equal(await familiarity('12 34'), 1)
     t.equal(await familiarity('?'), 1)
+  })
+
+  t.test('a passage waits for a question that is under way, a question for none', async t => {
+    const asking = new Int32Array(new SharedArrayBuffer(4))
+    const polite = await lanesFor(t, { asking })
+    asking[0] = 1
+    let woken = 0
+    const embedding = polite.embedPassages(['barley']).then(() => 'embedded')
+    while (woken === 0 && (await Promise.race([embedding, pause(1)])) !== 'embedded') woken += Atomics.notify(asking, 0)
+    t.equal(woken, 1)
+    await embedding
+    let held = 0
+    const question = polite.embedQuery('barley').then(() => 'answered')
+    while ((await Promise.race([question, pause(1)])) !== 'answered') held += Atomics.notify(asking, 0)
+    t.equal(held, 0)
   })
 
   t.test('questions beyond what may wait are refused at once, the others are answered', async t => {

@@ -1,0 +1,30 @@
+// Searches again and again in a process of its own, so that what else a benchmark does delays none of them; told over IPC what to ask.
+import { setTimeout as pause } from 'node:timers/promises'
+import { send } from './bench-stack.ts'
+
+export interface Order {
+  url: string
+  headers: Record<string, string>
+  /** Searches before those that count: they warm what there is to warm. */
+  warming: number
+  searches: number
+  /** Pause after each, in milliseconds. */
+  everyMs: number
+}
+
+process.once('disconnect', () => process.exit())
+process.once('message', async ({ url, headers, warming, searches, everyMs }: Order) => {
+  const times: number[] = []
+  for (let i = 0; i < warming + searches; i++) {
+    const { status, text, ms } = await send(
+      `${url}/rag/search`,
+      'POST',
+      { query: `when does boat ${i} leave the harbour` },
+      headers,
+    )
+    if (status !== 200) throw new Error(`search: ${status} ${text}`)
+    if (i >= warming) times.push(ms)
+    await pause(everyMs)
+  }
+  process.send?.(times, () => process.disconnect?.())
+})
