@@ -34,6 +34,7 @@ const lanes = await openBenchLanes()
 /** The real search, but for the model: the vector of a question is looked up. */
 const legs = {
   find: lanes.find,
+  words: lanes.words,
   embedQuery: async (text: string) => ({ vector: known.get(text) as Float32Array, familiarity: 1 }),
 }
 const rows: Row[] = []

@@ -49,23 +49,34 @@ export type Rerank = (question: string, texts: string[]) => Promise<number[]>
 const RERANKED = 50
 
 /** The best passages of these collections, best first; never padded with guesses. Near-duplicates are one hit. Throws `cancelled`. */
-export async function search(lanes: Pick<Lanes, 'embedQuery' | 'find'>, order: SearchOrder, rerank?: Rerank): Promise<Hit[]> {
+export async function search(
+  lanes: Pick<Lanes, 'embedQuery' | 'words' | 'find'>,
+  order: SearchOrder,
+  rerank?: Rerank,
+): Promise<Hit[]> {
   const { query, mode, top_k, collections, documents, group_by, min_score = 0, model, signal } = order
   if (documents?.length === 0 || collections.length === 0) return []
-  const asked = mode === 'lexical' ? undefined : await lanes.embedQuery(query, model)
+  const limit = rerank ? Math.max(top_k, RERANKED) : top_k
+  // The words are looked up while the model reads the question.
+  const byWords = mode === 'hybrid' ? collections.map(({ dir }) => lanes.words({ dir, question: query, limit, documents })) : []
+  const [words, asked] = await Promise.all([
+    Promise.all(byWords),
+    mode === 'lexical' ? undefined : lanes.embedQuery(query, model),
+  ])
   if (signal?.aborted) throw failure('cancelled')
   const wanted = {
     question: query,
     vector: asked?.vector,
     model: asked?.model,
     weight: weightOf(mode, asked),
-    ...(rerank ? { limit: Math.max(top_k, RERANKED), min_score: 0 } : { limit: top_k, min_score }),
+    limit,
+    min_score: rerank ? 0 : min_score,
     documents,
     group_by,
   }
   const found = await Promise.all(
-    collections.map(async ({ id, ...place }) =>
-      (await lanes.find({ ...place, ...wanted })).map(hit => ({ collection_id: id, ...hit })),
+    collections.map(async ({ id, ...place }, i) =>
+      (await lanes.find({ ...place, ...wanted, words: words[i] })).map(hit => ({ collection_id: id, ...hit })),
     ),
   )
   // The sort is stable: equal scores stay in the order of the collections asked.

@@ -45,6 +45,34 @@ t.test('changes of a collection', { skip }, async t => {
     }
   })
 
+  t.test(
+    'words are looked up while the model reads the question, and once more only if something was published since',
+    async t => {
+      const collection = folder(t)
+      const { dir } = collection
+      await add(lanes, collection, 'a', ['The ferry leaves at dawn.'])
+      const looked = Promise.withResolvers<void>()
+      const legs = {
+        find: lanes.find,
+        words: (asked: Parameters<typeof lanes.words>[0]) => lanes.words(asked).finally(looked.resolve),
+        embedQuery: async (question: string) => {
+          await looked.promise
+          return lanes.embedQuery(question)
+        },
+      }
+      t.equal((await search(legs, { query: 'ferry', mode: 'hybrid', top_k: 5, collections: [collection] })).length, 1)
+
+      const words = await lanes.words({ dir, question: 'ferry quay', limit: 5 })
+      const find = async (question: string) =>
+        (await lanes.find({ dir, question, words, weight: 0, limit: 5, min_score: 0 })).map(({ document_id }) => document_id)
+      t.same(await find('barley'), ['a'], 'what was found for the words is taken')
+      await add(lanes, collection, 'b', ['The quay is of stone.'])
+      t.same((await find('ferry quay')).toSorted(), ['a', 'b'])
+      await lanes.write.remove(dir, 'a')
+      t.same(await find('ferry quay'), ['b'])
+    },
+  )
+
   t.test('what is removed is in no file of the collection any more, in a small one and in a large one', async t => {
     for (const others of [1, 300]) {
       const collection = folder(t)

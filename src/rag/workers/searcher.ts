@@ -50,6 +50,7 @@ const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
 /** Candidates whose texts are read at once. */
 const READ = 20
+const candidatesFor = (limit: number) => Math.max(CANDIDATES, 2 * limit)
 
 /** Whose vectors are compared. */
 export interface Model {
@@ -71,6 +72,8 @@ export interface FindRequest {
   group_by?: 'document'
   /** Folder of the canonical texts, each named by its version: only passages that stand there, byte for byte, are given. */
   texts?: string
+  /** What `words` gave for the same question; taken only if nothing has been published since. */
+  words?: Words
 }
 export type Found = Omit<Hit, 'collection_id'>
 
@@ -89,7 +92,7 @@ export const find = told((request: FindRequest): FindReply => {
   // Words need no model: they are searched whatever the vectors are from.
   const { passages, vectors } = request.vector ? held.vectors(request.model) : { passages: held.file, vectors: undefined }
   const astray = new Set<string>()
-  const candidates = Math.max(CANDIDATES, 2 * request.limit)
+  const candidates = candidatesFor(request.limit)
   const hits = passages.snapshot(() => best({ passages, vectors, astray }, request, candidates))
   return { hits, behind: vectors?.behind() ?? false, astray: [...astray] }
 })
@@ -123,8 +126,14 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
   return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(asked, request, 4 * candidates) : hits
 }
 
-function legsOf({ passages, vectors }: Asked, { question, vector, weight, documents, model }: FindRequest, limit: number): Legs {
-  const lexical = weight < 1 ? lexicalLeg(passages, question, limit, documents) : []
+function legsOf(
+  { passages, vectors }: Asked,
+  { question, vector, weight, documents, model, words }: FindRequest,
+  limit: number,
+): Legs {
+  const isCurrent = words && words.limit >= limit && words.position === passages.state().position
+  const byWords = () => (isCurrent ? words.found : lexicalLeg(passages, question, limit, documents))
+  const lexical = weight < 1 ? byWords() : []
   if (!vector || !vectors || weight === 0) return { lexical, vector: [], cosines: [] }
   const nearest = (stored: StoredVector[], most: number) => scan(model.dimensions, vector, stored, most)
   const near = documents ? nearest(passages.vectorsOf(documents), limit) : vectors.search(vector, limit)
@@ -149,6 +158,27 @@ function scan(dimensions: number, query: Float32Array, stored: StoredVector[], l
   for (const vector of stored) rows.set(vector)
   return rows.nearest(query, limit)
 }
+
+/** The full-text leg of a collection as of one moment. */
+export interface Words {
+  position: number
+  /** Candidates that were asked for. */
+  limit: number
+  found: Scored[]
+}
+
+/** The full-text leg by itself, for whoever still waits for the question's vector. */
+export const words = told(
+  ({ dir, question, limit, documents }: Pick<FindRequest, 'dir' | 'question' | 'limit' | 'documents'>): Words | undefined => {
+    const file = files.of(dir, undefined)?.file
+    const candidates = candidatesFor(limit)
+    return file?.snapshot(() => ({
+      position: file.state().position,
+      limit: candidates,
+      found: lexicalLeg(file, question, candidates, documents),
+    }))
+  },
+)
 
 /** Does a little of what the vector index still has to do; true while there is more. */
 export const step = told(
