@@ -93,7 +93,13 @@ export const find = told((request: FindRequest): FindReply => {
   const { passages, vectors } = request.vector ? held.vectors(request.model) : { passages: held.file, vectors: undefined }
   const astray = new Set<string>()
   const candidates = candidatesFor(request.limit)
-  const hits = passages.snapshot(() => best({ passages, vectors, astray }, request, candidates))
+  const look = () => passages.snapshot(() => best({ passages, vectors, astray }, request, candidates))
+  let hits = look()
+  if (astray.size > 0) {
+    // Their texts may be of versions that were replaced or erased since that moment: those are not there any more at the next.
+    astray.clear()
+    hits = look()
+  }
   return { hits, behind: vectors?.behind() ?? false, astray: [...astray] }
 })
 
