@@ -81,7 +81,8 @@ export type Answer = ReturnType<typeof openAnswer>
 export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
   return async (ask: Ask, { userId, tell, spend, signal }: Run): Promise<Answered> => {
     const { asker, collectionIds: collection_ids } = ask
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(MODELS_MS_MAX)])
+    const hasModels = answerers.readers.length + answerers.talkers.length > 0
+    const patience = hasModels ? AbortSignal.any([signal, AbortSignal.timeout(MODELS_MS_MAX)]) : signal
     const steps: Step[] = []
     const segments: Segment[] = []
     const fallbacks: Fallback[] = []

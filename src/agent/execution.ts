@@ -46,14 +46,14 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
    * Resolves to how the run ended, and what is left to do then. Rejects only when the end could not be written down. The search does not
    * wait until the run has `begun`, what is told of it does.
    */
-  async function carryOut(id: string, order: Order, begun: Promise<void>) {
+  async function carryOut(id: string, order: Order, begun: Promise<void>, decide: (ending: Ending) => void) {
     const { userId, ask, conversation, left, alive } = order
     const began = performance.now()
     const cancelled = new AbortController()
     const late = AbortSignal.timeout(RUN_MS_MAX)
     const signal = AbortSignal.any([left, cancelled.signal, late, stopping.signal])
     const over = new AbortController()
-    const guard = watch(id, userId, alive, cancelled, over.signal)
+    void watch(id, userId, alive, cancelled, over.signal)
     const own: Holding = { kind: 'run', userId, id }
     const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }
     const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: IDLE_MS }] : [])])
@@ -101,11 +101,12 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       }
     } finally {
       over.abort(null) // without a reason it makes an error, and the trace of it, for nobody
-      await guard
     }
     // All at once, and done in this order: a run that is seen as done was told whole, and its exchange is kept.
     const last = ending.state === 'done' ? [...sent, keep(id, order, ending)] : []
-    await Promise.all([...last, runs.end(userId, id, ending)])
+    const written = Promise.all([...last, runs.end(userId, id, ending)])
+    setImmediate(decide, ending) // it is on its way by then
+    await written
     return { ending, letGo: () => erasures.settle([...held], keeper ? [own, keeper] : [own]) }
   }
 
@@ -128,11 +129,12 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
   }
 
   return {
-    /** Begins a run; `ended` resolves when it is over. */
-    async begin(order: Order): Promise<{ id: string; ended: Promise<Ending> }> {
+    /** Begins a run. `decided` resolves to how it ends while that is being written down, `ended` when it has been. */
+    async begin(order: Order): Promise<{ id: string; decided: Promise<Ending>; ended: Promise<Ending> }> {
       const id = randomBytes(16).toString('hex')
       const begun = runs.begin(order.userId, id, order.conversation?.id ?? '', order.ask.question)
-      const carriedOut = carryOut(id, order, begun)
+      const { promise: decided, resolve: decide } = Promise.withResolvers<Ending>()
+      const carriedOut = carryOut(id, order, begun, decide)
       const settled = carriedOut
         .then(({ letGo }) => letGo())
         .catch(error => log.warn({ err: error, run_id: id }, 'a run could not be ended'))
@@ -142,7 +144,7 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       // A stream reads the end from Redis and does not wait for this.
       ended.catch(() => undefined)
       await begun
-      return { id, ended }
+      return { id, decided, ended }
     },
 
     /** Lets runs under way finish, for a while, then stops them. */

@@ -1,11 +1,14 @@
 // A run from its begin to its end, without anything that answers: what Redis is told, and when.
 import { setImmediate as turn } from 'node:timers/promises'
+import fastify from 'fastify'
 import t from 'tap'
 import type { Answer } from '../../src/agent/answer.ts'
 import { openConversations } from '../../src/agent/conversations.ts'
 import { openExecution } from '../../src/agent/execution.ts'
 import { openHoldings } from '../../src/agent/holdings.ts'
+import { sendDone } from '../../src/agent/routes/stream.ts'
 import { HELD_MS, openRuns } from '../../src/agent/runs.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { privateRedis } from '../support/redis.ts'
 import { auth, environment, signedIn } from '../support/services.ts'
 
@@ -17,6 +20,7 @@ const holdings = openHoldings(redis)
 const erasures = { settle: async () => undefined, follow: () => undefined, close: async () => undefined }
 const person = async (name: string) => (await signedIn(app, name)).user_info.user_id
 const never = new AbortController().signal
+const nothing = { grounded: false, answerer: 'x', segments: [], steps: [], fallbacks: [] }
 
 function executing(answer: Answer) {
   const execution = openExecution({ runs, conversations, answer, holdings, erasures, log: { warn: () => undefined } })
@@ -85,6 +89,35 @@ t.test('events are kept in the order they were told, whatever is noted in betwee
   )
   t.equal(await redis.zcard('cited:{unheld}'), 2)
   t.ok((await redis.pttl('cited:{document-0}')) > HELD_MS, 'for as long as the conversation may be kept')
+})
+
+t.test('what is made of an end while it is being written leaves when it has been, and not when it could not be', async t => {
+  const done = { state: 'done', seconds: 0, usage: { input_tokens: 0, output_tokens: 0 }, ...nothing } as const
+  const written = Promise.withResolvers<typeof done>()
+  const made = Promise.withResolvers<void>()
+  const server = fastify()
+  t.teardown(() => server.close())
+  server.get('/', (_, reply) =>
+    sendDone(reply, { decided: Promise.resolve(done), ended: written.promise }, ({ answerer }) => {
+      made.resolve()
+      return { answerer }
+    }),
+  )
+  server.get('/unwritten', (_, reply) =>
+    sendDone(reply, { decided: Promise.resolve(done), ended: Promise.reject(failure('unavailable')) }, () => ({})),
+  )
+  const sent: string[] = []
+  const reply = server.inject('/').then(one => {
+    sent.push('reply')
+    return one
+  })
+  await made.promise
+  for (let i = 0; i < 20; i += 1) await turn()
+  sent.push('written')
+  written.resolve(done)
+  t.match(await reply, { statusCode: 200, headers: { 'content-type': /json/ }, body: '{"answerer":"x"}' })
+  t.same(sent, ['written', 'reply'])
+  t.notMatch(await server.inject('/unwritten'), { statusCode: 200 })
 })
 
 t.test('news that came between two looks is not waited for', async t => {

@@ -5,7 +5,7 @@ import { ChatRequest, Completion, chunks, completionOf, ModelList, questionsOf, 
 import { replyOf } from '../endings.ts'
 import type { House } from '../plugin.ts'
 import { OUTPUT_TOKENS, OUTPUT_TOKENS_MAX, QUESTION_CHARS_MAX } from '../schemas.ts'
-import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
+import { askerOf, followed, leaving, sendDone, sendStream } from './stream.ts'
 
 export async function completionRoutes(app: Routes, house: House) {
   const { config, execution, toolbox, alive, answerer, answerers } = house
@@ -43,7 +43,7 @@ export async function completionRoutes(app: Routes, house: House) {
         mode: 'auto' as const,
         topK: config.RAG_TOP_K_RESULTS,
       }
-      const { id, ended } = await execution.begin({ userId: caller.user_id, ask, left, alive: () => alive(caller) })
+      const { id, ...ends } = await execution.begin({ userId: caller.user_id, ask, left, alive: () => alive(caller) })
       if (body.stream) {
         const includeUsage = body.stream_options?.include_usage ?? false
         return sendStream(
@@ -52,7 +52,7 @@ export async function completionRoutes(app: Routes, house: House) {
         )
       }
       const run = { run_id: id, state: 'done' as const, conversation_id: '', question }
-      return completionOf(replyOf(run, demandDone(await ended)), created)
+      return sendDone(reply, ends, ending => completionOf(replyOf(run, ending), created))
     },
   )
 }

@@ -5,7 +5,7 @@ import { replyOf } from '../endings.ts'
 import { serverSent } from '../follow.ts'
 import type { House } from '../plugin.ts'
 import { OUTPUT_TOKENS, Question, Reply } from '../schemas.ts'
-import { askerOf, demandDone, followed, leaving, sendStream } from './stream.ts'
+import { askerOf, followed, leaving, sendDone, sendStream } from './stream.ts'
 
 export async function queryRoutes(app: Routes, house: House) {
   const { config, conversations, execution, toolbox, alive } = house
@@ -38,7 +38,7 @@ export async function queryRoutes(app: Routes, house: House) {
         ...(body.collection_ids && { collectionIds: body.collection_ids }),
       }
       const left = leaving(reply)
-      const { id, ended } = await execution.begin({
+      const { id, ...ends } = await execution.begin({
         userId: caller.user_id,
         ask,
         conversation,
@@ -47,7 +47,7 @@ export async function queryRoutes(app: Routes, house: House) {
       })
       if (wantsStream(request)) return sendStream(reply, serverSent(followed(house, reply, { runId: id, left })))
       const run = { run_id: id, state: 'done' as const, conversation_id: conversation.id, question: ask.question }
-      return replyOf(run, demandDone(await ended))
+      return sendDone(reply, ends, ending => replyOf(run, ending))
     },
   )
 }

@@ -40,6 +40,18 @@ export function askerOf({ headers, ip, id }: FastifyRequest): Asker {
   return { authorization: headers.authorization ?? '', address: ip, requestId: id }
 }
 
+/** Sends what `make` makes of a run that ended well: made while the end is being written down, sent when it has been. */
+export async function sendDone(
+  reply: FastifyReply,
+  { decided, ended }: { decided: Promise<Ending>; ended: Promise<Ending> },
+  make: (ending: Extract<Ending, { state: 'done' }>) => object,
+) {
+  const ending = await Promise.race([decided, ended])
+  const text = ending.state === 'done' ? reply.serialize(make(ending)) : ''
+  demandDone(await ended)
+  return reply.type('application/json; charset=utf-8').send(text)
+}
+
 /** How a run ended well; throws how it ended otherwise. */
 export function demandDone(ending: Ending) {
   if (ending.state === 'done') return ending
