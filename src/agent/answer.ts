@@ -103,7 +103,7 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
       const began = performance.now()
       const passages = await evidence.search(asker, given, signal)
       foundAt = performance.now()
-      took({ tool: 'search_documents', arguments: given, ok: true, ms: Math.round(performance.now() - began) }, passages)
+      took({ tool: 'search_documents', arguments: given, ok: true, ms: Math.round(foundAt - began) }, passages)
       // What was told is on its way before the thread is busy with the passages.
       await setImmediate()
       return passages

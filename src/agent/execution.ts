@@ -43,8 +43,8 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
   const stopping = new AbortController()
 
   /**
-   * Resolves to how the run ended, and what is left to do then. Rejects only when the end could not be written down. The search does not
-   * wait until the run has `begun`, what is told of it does.
+   * Resolves to how the run ended, and what is left to do then; `decide` is told how before that is written down. Rejects only when the
+   * end could not be written down. The search does not wait until the run has `begun`, what is told of it does.
    */
   async function carryOut(id: string, order: Order, begun: Promise<void>, decide: (ending: Ending) => void) {
     const { userId, ask, conversation, left, alive } = order

@@ -13,7 +13,7 @@ const languages = [eng, deu, fra, spa, ita, nld, por, rus, ara, hin].map(list =>
 
 /** The stop words of the language that most of the words of `text` belong to. One list, never all: German "war" is no stop word in English. */
 export function stopwordsOf(text: string): Set<string> {
-  const found = (text.match(word) ?? []).map(fold)
+  const found = (text.match(word) ?? []).map(match => read(match).folded)
   const hits = languages.map(list => found.filter(entry => list.has(entry)).length)
   return languages[hits.indexOf(Math.max(...hits))] ?? new Set()
 }

@@ -9,7 +9,7 @@ import type { Section } from './extract/canonical.ts'
 import type { Audit } from './mending.ts'
 import type { ModelDescription } from './models.ts'
 import type { Lacking, Part } from './store/beside.ts'
-import type { FindReply, FindRequest, Found, IndexState, Model, Words } from './workers/searcher.ts'
+import type { FindReply, FindRequest, Found, IndexState, Model, Words, WordsRequest } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
 /** Collections that may wait to be searched; a question may ask 50 of these. Changes that may wait to be written. */
@@ -209,8 +209,7 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
     index: (dir: string) => searcher<IndexState>('state', { dir }),
 
     /** The full-text leg of one collection, which `find` then need not run. */
-    words: (request: Pick<FindRequest, 'dir' | 'question' | 'limit' | 'documents'>) =>
-      searcher<Words | undefined>('words', request),
+    words: (request: WordsRequest) => searcher<Words | undefined>('words', request),
 
     /** The best of one collection; see search.ts. */
     async find({ model = serving(), ...request }: Omit<FindRequest, 'model'> & { model?: Model }): Promise<Found[]> {

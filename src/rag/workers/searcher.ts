@@ -173,18 +173,18 @@ export interface Words {
   found: Scored[]
 }
 
+export type WordsRequest = Pick<FindRequest, 'dir' | 'question' | 'limit' | 'documents'>
+
 /** The full-text leg by itself, for whoever still waits for the question's vector. */
-export const words = told(
-  ({ dir, question, limit, documents }: Pick<FindRequest, 'dir' | 'question' | 'limit' | 'documents'>): Words | undefined => {
-    const file = files.of(dir, undefined)?.file
-    const candidates = candidatesFor(limit)
-    return file?.snapshot(() => ({
-      position: file.state().position,
-      limit: candidates,
-      found: lexicalLeg(file, question, candidates, documents),
-    }))
-  },
-)
+export const words = told(({ dir, question, limit, documents }: WordsRequest): Words | undefined => {
+  const file = files.of(dir, undefined)?.file
+  const candidates = candidatesFor(limit)
+  return file?.snapshot(() => ({
+    position: file.state().position,
+    limit: candidates,
+    found: lexicalLeg(file, question, candidates, documents),
+  }))
+})
 
 /** Does a little of what the vector index still has to do; true while there is more. */
 export const step = told(
