@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { MEGABYTE } from '../../src/rag/extract/reader.ts'
 import { extractLimits, openReaders } from '../../src/rag/extract/run.ts'
 import { childrenOfOurs } from './children.ts'
 import { refused } from './made.ts'
@@ -10,7 +11,8 @@ import { refused } from './made.ts'
 const folder = await mkdtemp(join(tmpdir(), 'readers-'))
 t.teardown(() => rm(folder, { recursive: true }))
 /** No machine is so busy that a child is not asked again within this time, in milliseconds. */
-const readers = openReaders(extractLimits, 600_000)
+const patient = { msMax: 600_000, residentBytesMax: 1024 * MEGABYTE }
+const readers = openReaders(extractLimits, patient)
 t.teardown(() => readers.close())
 const path = (name: string) => join(folder, name)
 const read = (user: string, name: string) => readers.extract({ path: path(name), name, user })
@@ -32,6 +34,26 @@ t.test('a child reads one document after the other, of one user alone', { skip: 
   await readers.close()
   t.same(childrenOfOurs(), [])
 })
+
+t.test(
+  'as many wait as there is memory for, so that users in turn start none',
+  { skip: process.platform !== 'linux' },
+  async t => {
+    const users = ['ann', 'bob', 'cid', 'dee', 'eve', 'fay']
+    for (const user of users) await read(user, 'a.txt')
+    const children = childrenOfOurs()
+    t.equal(children.length, users.length)
+    for (const user of users) await read(user, 'b.html')
+    t.same(childrenOfOurs(), children, 'the same children')
+    await readers.close()
+
+    const few = openReaders(extractLimits, { ...patient, residentBytesMax: 200 * MEGABYTE })
+    for (const user of users) await few.extract({ path: path('a.txt'), name: 'a.txt', user })
+    t.ok(childrenOfOurs().length < users.length, `${childrenOfOurs().length} wait`)
+    t.ok(childrenOfOurs().length > 0)
+    await few.close()
+  },
+)
 
 t.test(
   'a child that refused a document, or read a large one, reads no other',
@@ -56,7 +78,7 @@ t.test('a child that ended or went wrong while it waited fails no document', { s
 })
 
 t.test('a child that nobody needs ends by itself', { skip: process.platform !== 'linux' }, async t => {
-  await openReaders(extractLimits, 500).extract({ path: path('a.txt'), name: 'a.txt', user: 'ann' })
+  await openReaders(extractLimits, { ...patient, msMax: 500 }).extract({ path: path('a.txt'), name: 'a.txt', user: 'ann' })
   while (childrenOfOurs().length > 0) await new Promise(resolve => setTimeout(resolve, 50))
   t.pass('it is gone')
 })

@@ -21,9 +21,8 @@ const SHARED_BYTES_MAX = MEGABYTE
 /** A child that has grown larger, or has used more processor time, is not given another document. */
 const RESIDENT_BYTES_MAX = 256 * MEGABYTE
 const LIFE_MS_MAX = 10_000
-/** How long a child waits for the next document, in milliseconds, and how many wait at once. */
-const IDLE_MS_MAX = 2_000
-const IDLE_MAX = 4
+/** How long a child waits for the next document, and what those who wait take together: the users that upload at once get their own back. */
+const patience = { msMax: 2_000, residentBytesMax: 1024 * MEGABYTE }
 /** What a child says that has nothing to do with the documents it has read before. */
 const FINAL = new Set(['timeout', 'cancelled'])
 
@@ -40,11 +39,12 @@ interface Opened extends File {
 interface Idle {
   user: string
   reader: Reader
+  residentBytes: number
   timer: NodeJS.Timeout
 }
 
 /** Opens the place where documents are read. */
-export function openReaders(limits: ExtractLimits = extractLimits, idleMsMax = IDLE_MS_MAX) {
+export function openReaders(limits: ExtractLimits = extractLimits, { msMax, residentBytesMax } = patience) {
   let idle: Idle[] = []
 
   function leave(one: Idle) {
@@ -74,10 +74,9 @@ export function openReaders(limits: ExtractLimits = extractLimits, idleMsMax = I
   async function keep(user: string, reader: Reader, size: number) {
     const { residentBytes, processorMs } = await reader.usage()
     if (size > SHARED_BYTES_MAX || residentBytes > RESIDENT_BYTES_MAX || processorMs > LIFE_MS_MAX) return reader.kill()
-    const one: Idle = { user, reader, timer: setTimeout(() => void end(one), idleMsMax) }
+    const one: Idle = { user, reader, residentBytes, timer: setTimeout(() => void end(one), msMax) }
     idle.push(one)
-    const [oldest] = idle
-    if (oldest && idle.length > IDLE_MAX) await end(oldest)
+    while (idle.reduce((sum, other) => sum + other.residentBytes, 0) > residentBytesMax) await end(idle[0] as Idle)
   }
 
   async function end(one: Idle) {
