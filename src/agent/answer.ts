@@ -53,7 +53,7 @@ export interface Answered {
 type PassageSeen = Pick<Passage, 'document_id' | 'version' | 'title' | 'collection_id' | 'start_byte' | 'end_byte' | 'score'>
 
 /** What happens on the way to an answer, in the order it happens. */
-type Progress =
+export type Progress =
   | { event: 'step'; data: Step }
   | { event: 'passages'; data: { passages: PassageSeen[] } }
   | { event: 'delta'; data: { text: string } }

@@ -39,9 +39,14 @@ export function openErasures({ redis, holdings, runs, conversations, budget, log
   const letGo = ({ kind, userId, id }: Holding, documentId: string) =>
     kind === 'run' ? runs.forget(userId, id, documentId) : conversations.forget(userId, id, documentId)
 
+  /** Takes what came from the documents out of what the holders hold. */
+  async function release(documents: string[], holders: Holding[]) {
+    for (const document of documents) for (const holding of holders) await letGo(holding, document)
+  }
+
   async function erase({ user, document }: Partial<ErasureEntry>) {
     if (document) {
-      for (const holding of await holdings.take(document)) await letGo(holding, document)
+      await release([document], await holdings.take(document))
       await holdings.drop(document)
     } else if (user) {
       await Promise.all([runs.forgetAll(user), conversations.forgetAll(user), budget.forget(user)])
@@ -61,12 +66,10 @@ export function openErasures({ redis, holdings, runs, conversations, budget, log
   }
 
   return {
+    release,
+
     /** Lets go of what was erased while it was being written. */
-    async settle(documents: string[], holders: Holding[]) {
-      for (const document of await holdings.erased(documents)) {
-        for (const holding of holders) await letGo(holding, document)
-      }
-    },
+    settle: async (documents: string[], holders: Holding[]) => release(await holdings.erased(documents), holders),
 
     /** Follows the stream until `close`. */
     follow() {

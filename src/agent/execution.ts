@@ -2,13 +2,14 @@
 // out, when it takes too long, and when this process has to go; what was told until then stays readable.
 import { randomBytes } from 'node:crypto'
 import { asFailure, failure } from '../platform/errors.ts'
-import type { Answer, Answered, Ask, Tell } from './answer.ts'
-import { type Conversations, IDLE_MS } from './conversations.ts'
+import type { Answer, Answered, Ask } from './answer.ts'
+import type { Conversations } from './conversations.ts'
 import { type Ending, failedWith } from './endings.ts'
 import type { Erasures } from './erasures.ts'
 import { SEARCH_MS_MAX } from './evidence.ts'
-import type { Holding, Holdings } from './holdings.ts'
-import { HELD_MS, RUN_MS_MAX, type Runs, type Told } from './runs.ts'
+import type { Holdings } from './holdings.ts'
+import { type Journal, openJournal } from './journal.ts'
+import { RUN_MS_MAX, type Runs } from './runs.ts'
 import type { Usage } from './schemas.ts'
 import { documentsOf } from './segments.ts'
 
@@ -32,6 +33,8 @@ export interface Order {
   ask: Ask
   /** Where the exchange is kept; a client that keeps its own history names none. */
   conversation?: { id: string; isNew: boolean }
+  /** Whether its events are read as they come. */
+  isFollowed: boolean
   /** Aborted when the client leaves. */
   left: AbortSignal
   /** Whether the credential this was asked with still holds. */
@@ -42,43 +45,15 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
   const underWay = new Set<Promise<unknown>>()
   const stopping = new AbortController()
 
-  /**
-   * Resolves to how the run ended, and what is left to do then; `decide` is told how before that is written down. Rejects only when the
-   * end could not be written down. The search does not wait until the run has `begun`, what is told of it does.
-   */
-  async function carryOut(id: string, order: Order, begun: Promise<void>, decide: (ending: Ending) => void) {
-    const { userId, ask, conversation, left, alive } = order
+  /** Resolves to how the run ended; `decide` is told how before that is written down. Rejects only when it could not be written down. */
+  async function carryOut(id: string, order: Order, journal: Journal, decide: (ending: Ending) => void) {
+    const { userId, ask, left, alive } = order
     const began = performance.now()
     const cancelled = new AbortController()
     const late = AbortSignal.timeout(RUN_MS_MAX)
     const signal = AbortSignal.any([left, cancelled.signal, late, stopping.signal])
     const over = new AbortController()
     void watch(id, userId, alive, cancelled, over.signal)
-    const own: Holding = { kind: 'run', userId, id }
-    const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }
-    const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: IDLE_MS }] : [])])
-    const held = new Set<string>()
-    const sent: Promise<void>[] = []
-    let lost: unknown
-    let turn: Promise<unknown> = begun
-    // Each document is noted before anything of it is written; what is written goes out in the order it was told, as much at once as there is.
-    const waiting: (Told & { noted: Promise<unknown> })[] = []
-    async function send() {
-      const events = waiting.splice(0)
-      if (events.length === 0) return
-      await Promise.all(events.map(({ noted }) => noted))
-      const kept = runs.tell(userId, id, events)
-      kept.catch(error => {
-        lost ??= error
-      })
-      sent.push(kept)
-    }
-    const tell: Tell = (progress, documents) => {
-      for (const one of documents) held.add(one)
-      waiting.push({ ...progress, documents, noted: note(documents) })
-      turn = turn.then(send)
-      turn.catch(() => undefined)
-    }
     const usage: Usage = { input_tokens: 0, output_tokens: 0 }
     const spend = ({ input_tokens, output_tokens }: Usage) => {
       usage.input_tokens += input_tokens
@@ -86,28 +61,32 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     }
     let ending: Ending
     try {
-      const answered = await answer(ask, { userId, tell, spend, signal })
-      await Promise.all([turn, note(documentsOf(answered.segments))])
-      if (lost) throw lost
+      const answered = await answer(ask, { userId, tell: journal.tell, spend, signal })
+      journal.hold(documentsOf(answered.segments))
+      if (journal.lost) throw journal.lost
       signal.throwIfAborted()
       ending = { state: 'done', seconds: Math.round(performance.now() - began) / 1000, usage, ...answered }
     } catch (error) {
-      await turn.catch(() => undefined)
-      if (left.aborted || cancelled.signal.aborted) ending = { state: 'cancelled', usage }
+      if (left.aborted || (cancelled.signal.aborted && !journal.lost)) ending = { state: 'cancelled', usage }
       else {
-        const given = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(error)
-        log.warn({ err: error, run_id: id }, 'a run failed')
+        const cause = journal.lost ?? error
+        const given = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(cause)
+        log.warn({ err: cause, run_id: id }, 'a run failed')
         ending = failedWith(given, usage)
       }
     } finally {
       over.abort(null) // without a reason it makes an error, and the trace of it, for nobody
     }
     // All at once, and done in this order: a run that is seen as done was told whole, and its exchange is kept.
-    const last = ending.state === 'done' ? [...sent, keep(id, order, ending)] : []
+    const told = journal.flush()
+    const last = ending.state === 'done' ? [told, keep(id, order, ending)] : []
     const written = Promise.all([...last, runs.end(userId, id, ending)])
+    written.catch(() => undefined)
     setImmediate(decide, ending) // it is on its way by then
+    // What was not told whole may hold something of a document without a note that says so.
+    await told.catch(() => erasures.release([...journal.held], journal.holders))
     await written
-    return { ending, letGo: () => erasures.settle([...held], keeper ? [own, keeper] : [own]) }
+    return ending
   }
 
   /** Adds question and answer to the conversation, where there is one. */
@@ -132,18 +111,17 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     /** Begins a run. `decided` resolves to how it ends while that is being written down, `ended` when it has been. */
     async begin(order: Order): Promise<{ id: string; decided: Promise<Ending>; ended: Promise<Ending> }> {
       const id = randomBytes(16).toString('hex')
-      const begun = runs.begin(order.userId, id, order.conversation?.id ?? '', order.ask.question)
+      const journal = openJournal(runs, holdings, id, order)
       const { promise: decided, resolve: decide } = Promise.withResolvers<Ending>()
-      const carriedOut = carryOut(id, order, begun, decide)
-      const settled = carriedOut
-        .then(({ letGo }) => letGo())
+      const ended = carryOut(id, order, journal, decide)
+      const settled = ended
+        .then(() => erasures.settle([...journal.held], journal.holders))
         .catch(error => log.warn({ err: error, run_id: id }, 'a run could not be ended'))
         .finally(() => underWay.delete(settled))
       underWay.add(settled)
-      const ended = carriedOut.then(({ ending }) => ending)
       // A stream reads the end from Redis and does not wait for this.
       ended.catch(() => undefined)
-      await begun
+      await journal.begun
       return { id, decided, ended }
     },
 

@@ -37,19 +37,15 @@ export function openHoldings(redis: Redis) {
   return {
     /**
      * Makes the function that notes, before it is written, that something of documents will be held, by each holder for up to `heldMs`;
-     * each is noted once. What it gives resolves when all are noted that it was ever given.
+     * each is noted once.
      */
     noting(holders: { by: Holding; heldMs: number }[]): (documents: string[]) => Promise<unknown> {
       const held = holders.flatMap(({ by: { kind, userId, id }, heldMs }) => [`${kind} ${userId} ${id}`, heldMs])
       const known = new Set<string>()
-      let noted: Promise<unknown> = Promise.resolve()
       return documents => {
         const unknown = documents.filter(one => !known.has(one))
         for (const one of unknown) known.add(one)
-        const notes = unknown.map(one => note([notesKey(one)], held))
-        if (notes.length > 0) noted = Promise.all([noted, ...notes])
-        noted.catch(() => undefined)
-        return noted
+        return Promise.all(unknown.map(one => note([notesKey(one)], held)))
       }
     },
 

@@ -59,8 +59,10 @@ redis.call('ZADD', KEYS[4], now, ARGV[6])
 redis.call('PEXPIRE', KEYS[4], ARGV[4])
 return 1`
 
-// KEYS: events. ARGV: most events, then of each its name, its data and the documents it holds something of.
+// KEYS: events. ARGV: most events, then of each its name, its data and the documents it holds something of. Nothing is told of a run that
+// was not begun or has been forgotten: it would stay for ever.
 const TELL = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 for i = 2, #ARGV, 3 do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[i], 'data', ARGV[i + 1], 'documents', ARGV[i + 2])
 end

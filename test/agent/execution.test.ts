@@ -3,7 +3,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fastify from 'fastify'
 import t from 'tap'
 import type { Answer } from '../../src/agent/answer.ts'
+import { openBudget } from '../../src/agent/budget.ts'
 import { openConversations } from '../../src/agent/conversations.ts'
+import { openErasures } from '../../src/agent/erasures.ts'
 import { openExecution } from '../../src/agent/execution.ts'
 import { openHoldings } from '../../src/agent/holdings.ts'
 import { sendDone } from '../../src/agent/routes/stream.ts'
@@ -17,15 +19,16 @@ const { redis } = app
 const runs = openRuns(redis)
 const conversations = openConversations(redis)
 const holdings = openHoldings(redis)
-const erasures = { settle: async () => undefined, follow: () => undefined, close: async () => undefined }
+const log = { warn: () => undefined, error: () => undefined }
+const erasures = openErasures({ redis, holdings, runs, conversations, budget: openBudget(redis, { tokensMax: 0 }), log })
 const person = async (name: string) => (await signedIn(app, name)).user_info.user_id
 const never = new AbortController().signal
 const nothing = { grounded: false, answerer: 'x', segments: [], steps: [], fallbacks: [] }
 
 function executing(answer: Answer) {
-  const execution = openExecution({ runs, conversations, answer, holdings, erasures, log: { warn: () => undefined } })
+  const execution = openExecution({ runs, conversations, answer, holdings, erasures, log })
   t.teardown(() => execution.close())
-  return (userId: string) => {
+  return (userId: string, isFollowed = false) => {
     const ask = {
       question: 'Is anybody there?',
       earlier: [],
@@ -36,7 +39,7 @@ function executing(answer: Answer) {
       outputTokensMax: 1,
     }
     const conversation = { id: conversations.next(), isNew: true }
-    return execution.begin({ userId, ask, conversation, left: never, alive: async () => true })
+    return execution.begin({ userId, ask, conversation, isFollowed, left: never, alive: async () => true })
   }
 }
 
@@ -49,8 +52,15 @@ t.test('a run of an account that has gone is not begun, and what was done for it
     gaveUp.resolve()
     throw signal.reason
   })
-  await t.rejects(begin(user), { code: 'unauthenticated' })
+  await t.rejects(begin(user, true), { code: 'unauthenticated' })
   await gaveUp.promise
+  const { ended } = await begin(user)
+  t.match(await ended, { state: 'error', code: 'unauthenticated' })
+  const quick = executing(async (_, { tell }) => {
+    tell({ event: 'delta', data: { text: 'Yes.' } }, ['of-nobody'])
+    return nothing
+  })
+  await t.rejects((await quick(user)).ended, { code: 'unauthenticated' })
   t.same(
     (await redis.keys(`*{${user}}*`)).filter(key => /^(run|conversation)/.test(key)),
     [],
@@ -89,6 +99,40 @@ t.test('events are kept in the order they were told, whatever is noted in betwee
   )
   t.equal(await redis.zcard('cited:{unheld}'), 2)
   t.ok((await redis.pttl('cited:{document-0}')) > HELD_MS, 'for as long as the conversation may be kept')
+})
+
+t.test('a run that nobody follows is begun, and told, while it takes long', async t => {
+  const user = await person('eve')
+  const more = Promise.withResolvers<void>()
+  const begin = executing(async (_, { tell }) => {
+    tell({ event: 'delta', data: { text: 'One.' } }, [])
+    await more.promise
+    return nothing
+  })
+  const { id, ended } = await begin(user)
+  while ((await runs.events(user, id, '-')).length < 2) await turn()
+  t.match(await runs.one(user, id), { state: 'running' })
+  more.resolve()
+  t.match(await ended, { state: 'done' })
+})
+
+t.test('what could not be noted does not stay', async t => {
+  const user = await person('fay')
+  t.teardown(() => redis.acl('SETUSER', 'default', 'allkeys'))
+  for (const isFollowed of [false, true]) {
+    const begin = executing(async (_, { tell }) => {
+      tell({ event: 'delta', data: { text: 'Quoted.' } }, ['noteless'])
+      return { ...nothing, segments: [{ text: 'Quoted.', from: ['noteless'] }] }
+    })
+    await redis.acl('SETUSER', 'default', 'resetkeys', '~[^c]*', '~conversation*')
+    const { id, ended } = await begin(user, isFollowed)
+    await t.rejects(ended, /NOPERM/)
+    await redis.acl('SETUSER', 'default', 'allkeys')
+    t.match(await runs.one(user, id), { ending: { segments: [] } })
+    t.notMatch(JSON.stringify(await runs.events(user, id, '-')), /Quoted/)
+    const { conversation_id } = await runs.one(user, id)
+    t.notMatch(JSON.stringify(await conversations.one(user, conversation_id)), /Quoted/)
+  }
 })
 
 t.test('what is made of an end while it is being written leaves when it has been, and not when it could not be', async t => {

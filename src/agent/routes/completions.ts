@@ -43,7 +43,13 @@ export async function completionRoutes(app: Routes, house: House) {
         mode: 'auto' as const,
         topK: config.RAG_TOP_K_RESULTS,
       }
-      const { id, ...ends } = await execution.begin({ userId: caller.user_id, ask, left, alive: () => alive(caller) })
+      const { id, ...ends } = await execution.begin({
+        userId: caller.user_id,
+        ask,
+        isFollowed: body.stream === true,
+        left,
+        alive: () => alive(caller),
+      })
       if (body.stream) {
         const includeUsage = body.stream_options?.include_usage ?? false
         return sendStream(

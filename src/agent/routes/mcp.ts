@@ -31,7 +31,13 @@ export async function mcpRoutes(app: Routes, { config, execution, toolbox, alive
         const within = { topK: top_k ?? config.RAG_TOP_K_RESULTS, collectionIds: collection_ids }
         const tools = toolbox.select(undefined, caller.permissions)
         const asked = { question, earlier: [], asker, mode, ...within, tools, outputTokensMax: OUTPUT_TOKENS }
-        const { id, ended } = await execution.begin({ userId: caller.user_id, ask: asked, left, alive: () => alive(caller) })
+        const { id, ended } = await execution.begin({
+          userId: caller.user_id,
+          ask: asked,
+          isFollowed: false,
+          left,
+          alive: () => alive(caller),
+        })
         const structured = replyOf({ run_id: id, state: 'done', conversation_id: '', question }, demandDone(await ended))
         return { text: structured.final_response, structured }
       },

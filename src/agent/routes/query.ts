@@ -38,14 +38,16 @@ export async function queryRoutes(app: Routes, house: House) {
         ...(body.collection_ids && { collectionIds: body.collection_ids }),
       }
       const left = leaving(reply)
+      const isFollowed = wantsStream(request)
       const { id, ...ends } = await execution.begin({
         userId: caller.user_id,
         ask,
         conversation,
+        isFollowed,
         left,
         alive: () => alive(caller),
       })
-      if (wantsStream(request)) return sendStream(reply, serverSent(followed(house, reply, { runId: id, left })))
+      if (isFollowed) return sendStream(reply, serverSent(followed(house, reply, { runId: id, left })))
       const run = { run_id: id, state: 'done' as const, conversation_id: conversation.id, question: ask.question }
       return sendDone(reply, ends, ending => replyOf(run, ending))
     },
