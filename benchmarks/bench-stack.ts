@@ -1,9 +1,12 @@
 // The whole stack in a folder of its own for one benchmark, and people who use it over HTTP alone.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Stack, startStack } from '../deploy/stack.ts'
+import type { Order } from './asker.ts'
 
 /** Files of one form. */
 const FILES = 100
@@ -109,6 +112,18 @@ export async function send(url: string, method: string, body?: unknown, headers:
   })
   const text = await reply.text()
   return { status: reply.status, text, ms: performance.now() - began }
+}
+
+/** How long searches took that a process of its own asked, one after the other, as a person does: this one is busy with what else it measures. */
+export async function searchesElsewhere(
+  { url, headers }: Pick<Visitor, 'url' | 'headers'>,
+  how: Omit<Order, 'url' | 'headers'>,
+): Promise<number[]> {
+  const asker = fork(join(import.meta.dirname, 'asker.ts'), { detached: true })
+  asker.send({ url, headers, ...how } satisfies Order)
+  const [times] = await Promise.race([once(asker, 'message'), once(asker, 'exit')])
+  if (!Array.isArray(times)) throw new Error('The searches ended early')
+  return times
 }
 
 /** The value below which a share of them lies, by rank. */

@@ -1,15 +1,11 @@
 // What taking documents in costs: upload to searchable beside the bare embedding of the same passages by the same model and threads, what
 // it does to searches and to the event loop meanwhile, and what one user's load does to another's single document.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Stack } from '../deploy/stack.ts'
 import { ragConfig } from '../src/rag/config.ts'
-import type { Order } from './asker.ts'
 import { openBenchLanes } from './bench-lanes.ts'
-import { onStack, percentile, progress, send, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import { onStack, percentile, progress, searchesElsewhere, send, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { median, report, rowOf } from './report.ts'
 
 const { values } = parseArgs({
@@ -176,13 +172,8 @@ async function singlesOf(who: Visitor, seed: string): Promise<number> {
   return median(times)
 }
 
-/** Asked by a process of its own, as a person does: this one has the memory of its uploads to tidy. */
-async function searchP99({ url, headers }: Visitor): Promise<number> {
-  const asker = fork(join(import.meta.dirname, 'asker.ts'), { detached: true })
-  asker.send({ url, headers, warming: WARMING, searches, everyMs: EVERY_MS } satisfies Order)
-  const [times] = await Promise.race([once(asker, 'message'), once(asker, 'exit')])
-  if (!Array.isArray(times)) throw new Error('The searches ended early')
-  return percentile(times, 0.99)
+async function searchP99(reader: Visitor): Promise<number> {
+  return percentile(await searchesElsewhere(reader, { warming: WARMING, searches, everyMs: EVERY_MS }), 0.99)
 }
 
 /** The longest that rag's event loop was held up since it was last asked, in milliseconds. */
