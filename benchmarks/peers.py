@@ -1,6 +1,6 @@
 """Asks servers of others what benchmarks/search.ts asks rag: the same vectors, M, ef and number of results, one client.
 
-Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data. Prints JSON.
+Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data. Prints a line of JSON for each, as it is done.
 """
 import json
 import os
@@ -118,15 +118,13 @@ PEERS = {
 def main():
     stored_path, questions_path, home = sys.argv[1:]
     stored, questions = read(stored_path), read(questions_path).tolist()
-    results = []
     for name, peer in PEERS.items():
         folder = Path(home) / peer.__name__
         folder.mkdir()
         folder.chmod(0o777)
         print(f"{len(stored)} chunks: {name}", file=sys.stderr, flush=True)
-        results.append({"name": name, **peer(stored, questions, str(folder))})
+        print(json.dumps({"name": name, **peer(stored, questions, str(folder))}), flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-    json.dump(results, sys.stdout)
 
 
 main()

@@ -1,11 +1,13 @@
 // How fast the nearest passages are found, and how rightly: made-up vectors in collections of growing size, through the lanes the service
 // uses, beside hnswlib bare in this process, and beside servers of others where make bench-peers has brought them.
-import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { parseArgs, promisify } from 'node:util'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
 import hnswlib from 'hnswlib-node'
 import type { Lanes } from '../src/rag/lanes.ts'
 import { openBenchLanes, settled } from './bench-lanes.ts'
@@ -36,20 +38,8 @@ const seed = Number(values.seed)
 const asked = Array.from({ length: Number(values.questions) }, (_, i) => question(seed, i))
 const home = mkdtempSync(join(tmpdir(), 'search-'))
 const rows: Row[] = []
-
-interface Measured {
-  /** Ids found for each question, best first. */
-  found: number[][]
-  ms: number[]
-}
-
-try {
-  for (const size of CROSSING) await cross(size)
-  for (const size of values.sizes.split(',').map(Number)) await measure(size)
-} finally {
-  rmSync(home, { recursive: true, force: true })
-}
-report({
+const SCAN = 'graph beside scan'
+const about = {
   name: 'search',
   claim:
     'The nearest passages are found nearly as fast as by the bare index, with full recall, and without holding up the event loop.',
@@ -63,9 +53,36 @@ report({
     top: TOP,
     generator: 'benchmarks/clusters.ts, 256 clusters',
   },
-  rows,
   notClaimed: 'relevance; the embedding of the question is not in it. One client asks, one question after the other.',
-})
+}
+
+interface Measured {
+  /** Ids found for each question, best first. */
+  found: number[][]
+  ms: number[]
+}
+
+const sizes = values.sizes.split(',').map(Number)
+process.once('exit', () => rmSync(home, { recursive: true, force: true }))
+// A million takes an hour and more: what is known by then is kept.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    keep()
+    process.exit(1)
+  })
+for (const size of CROSSING) await cross(size)
+for (const size of sizes) await measure(size)
+keep()
+
+/** Rows of sizes that were not measured this time, nor compared with a scan, stay as they were. */
+function keep() {
+  const before = join(import.meta.dirname, 'results/search.json')
+  const older: Row[] = existsSync(before) ? JSON.parse(readFileSync(before, 'utf8')).rows : []
+  const sizeOf = ({ label }: Row) => Number.parseInt(label, 10)
+  const begun = new Set(rows.filter(({ label }) => !label.includes(SCAN)).map(sizeOf))
+  const left = older.filter(one => !begun.has(sizeOf(one)) && !rows.some(({ label }) => label === one.label))
+  report({ ...about, rows: [...rows, ...left].toSorted((a, b) => sizeOf(a) - sizeOf(b)) })
+}
 
 /** The same collection scanned and by its graph: EXACT_MAX of src/rag/vectors.ts is where they cost the same. */
 async function cross(size: number) {
@@ -81,7 +98,7 @@ async function cross(size: number) {
   }
   const [scan = 1, graph = 1] = speeds
   progress(`${size} chunks: scan ${scan.toFixed(0)}/s, graph ${graph.toFixed(0)}/s`)
-  rows.push({ label: `${size} chunks, graph beside scan`, value: short(graph / scan), unit: 'of its questions/s' })
+  rows.push({ label: `${size} chunks, ${SCAN}`, value: short(graph / scan), unit: 'of its questions/s' })
 }
 
 async function measure(size: number) {
@@ -128,7 +145,7 @@ async function measure(size: number) {
     'KiB per chunk',
   )
   if (!values.peers) return
-  for (const { name, ...peer } of await peers(vectors)) {
+  for await (const { name, ...peer } of peers(vectors)) {
     const ofPeer = tell(size, name, peer, right)
     add(`rag beside ${name}`, ofOwn / ofPeer, 'of its questions/s')
   }
@@ -181,21 +198,17 @@ function bareIndex(vectors: Float32Array, size: number): Measured {
 }
 
 /** The same questions to servers of others, each over its own interface; see peers.py. */
-async function peers(vectors: Float32Array): Promise<(Measured & { name: string })[]> {
-  if (!existsSync(python)) {
-    progress('No peers: make bench-peers brings them.')
-    return []
-  }
+async function* peers(vectors: Float32Array): AsyncGenerator<Measured & { name: string }> {
+  if (!existsSync(python)) return progress('No peers: make bench-peers brings them.')
   const [stored, questions] = [join(home, 'vectors.bin'), join(home, 'questions.bin')]
   writeFileSync(stored, vectors)
   writeFileSync(questions, Float32Array.from(asked.flatMap(({ vector }) => [...vector])))
-  const running = promisify(execFile)(python, [join(import.meta.dirname, 'peers.py'), stored, questions, home], {
-    maxBuffer: 2 ** 28,
-  })
-  running.child.stderr?.pipe(process.stderr)
-  const { stdout } = await running
+  const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home]
+  const running = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  for await (const line of createInterface(running.stdout)) yield JSON.parse(line)
+  if (running.exitCode === null) await once(running, 'exit')
+  if (running.exitCode !== 0) throw new Error('A peer failed')
   rmSync(stored)
-  return JSON.parse(stdout)
 }
 
 function perSecond({ ms }: Pick<Measured, 'ms'>): number {
