@@ -59,7 +59,7 @@ test-faults: setup ## Kill, damage and break off at length (about half an hour)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/faults-long/*.long.ts)
 
 bench: setup ## Measure what benchmarks/README.md claims, in small (about ten minutes)
-	@$(NODE) benchmarks/edge.ts
+	@$(NODE) benchmarks/edge.ts --rounds 5 --seconds 2
 	@$(NODE) benchmarks/login.ts --rounds 3
 	@$(NODE) benchmarks/answers.ts --questions 200 --timed 100
 	@$(NODE) benchmarks/questions.ts --sizes 1000,10000
