@@ -108,10 +108,10 @@ def usearch(stored, questions, home):
 
 
 PEERS = {
-    "Chroma": chroma,
     "Postgres with pgvector": pgvector,
-    "LanceDB in process": lance,
     "usearch in process": usearch,
+    "LanceDB in process": lance,
+    "Chroma": chroma,
 }
 
 
