@@ -28,10 +28,12 @@ export function openBenchLanes(exactMax?: number): Promise<Lanes> {
 /** Resolves when a collection of `size` passages has all its vectors in memory, in its graph and that on disk if it is large enough for one. */
 export async function settled(lanes: Lanes, dir: string, size: number, exactMax = EXACT_MAX) {
   const { vector } = question(1, 0)
+  let before: number | undefined
   for (let told = performance.now(); ; await pause(LOOK_MS)) {
-    // What is asked is brought up to date.
-    await lanes.find({ dir, question: '', vector, weight: 1, limit: 1, min_score: 0 })
     const [memory] = Object.values((await lanes.index(dir)).memory)
+    // What is asked is brought up to date; while it gets on it is left alone, since a question scans what the graph lacks.
+    if (memory?.graph === before) await lanes.find({ dir, question: '', vector, weight: 1, limit: 1, min_score: 0 })
+    before = memory?.graph
     // The graph is written to its file in the step after the last vector: who asks next waits for that.
     if (size > exactMax ? memory?.graph === size : memory?.rows === size) return void (await lanes.index(dir))
     if (performance.now() - told < TELL_MS) continue
