@@ -58,7 +58,7 @@ export type Progress =
   | { event: 'passages'; data: { passages: PassageSeen[] } }
   | { event: 'delta'; data: { text: string } }
   | { event: 'citation'; data: Citation }
-export type Tell = (progress: Progress, documents: string[]) => void
+type Tell = (progress: Progress, documents: string[]) => void
 
 /** The run an answer is for. `spend` is told of every call of a model, also of one that was cut. */
 export interface Run {

@@ -115,13 +115,6 @@ export const Jwks = Type.Object({
   ),
 })
 
-export const Overall = Type.Object({
-  status: Type.Enum(['healthy', 'degraded']),
-  service: Type.Literal('gateway'),
-  timestamp: Time,
-  version: Type.String(),
-  services: Type.Object({ auth: Type.Enum(['up', 'down']), agent: Type.Enum(['up', 'down']), rag: Type.Enum(['up', 'down']) }),
-})
 export const Configuration = Type.Object({
   version: Type.String(),
   rag_enabled: Type.Boolean(),

@@ -1,5 +1,5 @@
-// Two different questions: `/health` says that the process lives, `/ready` whether everything it needs is there. Only the second
-// takes a replica out of balance.
+// Three different questions: `/health` says that the process lives, `/ready` whether everything it needs is there, `/gateway/health` whether
+// all services are. Only the second takes a replica out of balance; the third is the edge's `/health`, asked of whichever service is there.
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
@@ -10,6 +10,8 @@ export type ServiceName = 'authentication' | 'agent' | 'rag'
 
 /** Longest wait for one part to say whether it is there, in milliseconds. */
 const PART_MS_MAX = 250
+/** Longest wait for one service to say whether it is ready, in milliseconds. */
+const READY_MS_MAX = 300
 
 export const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -28,8 +30,24 @@ const Health = Type.Object(
 )
 const Ready = Type.Object({ ...Health.properties, about: Type.Record(Type.String(), Type.String()) }, { title: 'Ready' })
 
-/** Registers `/health`, `/ready` and what both ask. */
-export function registerHealth(app: FastifyInstance, service: ServiceName) {
+const Whole = Type.Object(
+  { ...Health.properties, services: Type.Record(Type.String(), Type.Enum(['up', 'down'])) },
+  { title: 'HealthOfAll' },
+)
+
+/** What a service says of itself, and that it is down when it says nothing in time. */
+export async function readyAt(url: string): Promise<{ up: boolean; about: Record<string, string> }> {
+  try {
+    const reply = await fetch(new URL('/ready', url), { signal: AbortSignal.timeout(READY_MS_MAX) })
+    const { about = {} } = (await reply.json()) as { about?: Record<string, string> }
+    return { up: reply.ok, about }
+  } catch {
+    return { up: false, about: {} }
+  }
+}
+
+/** Registers `/health`, `/ready` and what both ask; `services` are the addresses of all, by the names the edge calls them. */
+export function registerHealth(app: FastifyInstance, service: ServiceName, services: Record<string, string>) {
   const parts = new Map<string, () => boolean | Promise<boolean>>()
   const about: Record<string, string> = {}
   app.decorate('needs', (part, check) => void parts.set(part, check))
@@ -48,6 +66,14 @@ export function registerHealth(app: FastifyInstance, service: ServiceName) {
       throw failure('unavailable', undefined, { details: missing.toSorted().map(path => ({ path, problem: 'is not there' })) })
     }
     return { ...now('ready'), about }
+  })
+
+  app.get('/gateway/health', { config: open, schema: { hide: true, response: { 200: Whole, 503: Whole } } }, async (_, reply) => {
+    const asked = Object.entries(services).map(async ([name, url]) => [name, (await readyAt(url)).up ? 'up' : 'down'] as const)
+    const said = await Promise.all(asked)
+    const isWhole = said.every(([, state]) => state === 'up')
+    const whole = { ...now(isWhole ? 'healthy' : 'degraded'), service: 'gateway', services: Object.fromEntries(said) }
+    return reply.code(isWhole ? 200 : 503).send(whole)
   })
 }
 

@@ -134,7 +134,7 @@ async function dress(app: App, { name, config, keys, plugin }: Service) {
   registerAudit(app, name)
   registerNotFound(app)
   await registerOpenapi(app, name)
-  registerHealth(app, name)
+  registerHealth(app, name, { auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
   if (source.known) app.needs('keys', source.known)
   registerMetrics(app)
   await app.register(async scope => plugin(scope as App))

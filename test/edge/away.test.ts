@@ -54,32 +54,50 @@ t.test(
   },
 )
 
-t.test(
-  'while auth is away /health says so, and tokens already issued go on to verify, also past the age of the cached keys',
-  async t => {
-    const edge = await startEdge(t, { values: { JWKS_CACHE_S: 1 } })
-    await edge.auth.stop()
+t.test('while auth is away tokens already issued go on to verify, also past the age of the cached keys', async t => {
+  const edge = await startEdge(t, { values: { JWKS_CACHE_S: 1 } })
+  await edge.auth.stop()
+  await counter(edge, 'jwks_fetch_failed', 1)(t)
+  t.equal((await edge.askAs('user', '/rag/status')).status, 200)
+  isFailure(t, await edge.askAs('user', '/auth/me'), 'unavailable')
+  const read = edge.auth.keysRead
+  await edge.auth.start()
+  await until(
+    t,
+    'the keys are read again',
+    () => edge.askAs('user', '/auth/me'),
+    ({ status }) => status === 200 && edge.auth.keysRead > read,
+  )
+})
+
+t.test('/health is asked of the first service that is there, and with none there it says so', async t => {
+  const edge = await startEdge(t)
+  edge.auth.answer = () => undefined
+  t.match(await edge.ask('/health'), { status: 200, json: { url: '/gateway/health' } }, 'one that hangs is not waited for')
+  t.equal(edge.agent.noted.length, 1)
+  edge.auth.answer = undefined
+  const asked = () => [...edge.auth.noted, ...edge.agent.noted, ...edge.rag.noted].map(({ url }) => url)
+  for (const service of ['auth', 'agent', 'rag'] as const) {
     for (const path of ['/health', '/api/health']) {
-      const { status, json, headers } = await edge.ask(path)
-      t.equal(status, 503)
-      t.match(json.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-      const services = { auth: 'down', agent: 'unknown', rag: 'unknown' }
-      t.strictSame({ ...json, timestamp: '' }, { status: 'degraded', service: 'gateway', timestamp: '', version, services })
-      t.match(headers, { 'content-type': 'application/json; charset=utf-8', 'retry-after': '1' })
+      for (const one of ['auth', 'agent', 'rag'] as const) edge[one].noted.length = 0
+      t.match(await edge.ask(path), { status: 200, json: { url: '/gateway/health' } }, service)
+      t.strictSame(
+        edge[service].noted.map(({ url }) => url),
+        ['/gateway/health'],
+      )
+      t.strictSame(asked(), ['/gateway/health'], 'no other was')
     }
-    await counter(edge, 'jwks_fetch_failed', 1)(t)
-    t.equal((await edge.askAs('user', '/rag/status')).status, 200)
-    isFailure(t, await edge.askAs('user', '/auth/me'), 'unavailable')
-    const read = edge.auth.keysRead
-    await edge.auth.start()
-    await until(
-      t,
-      'the keys are read again',
-      () => edge.askAs('user', '/auth/me'),
-      ({ status }) => status === 200 && edge.auth.keysRead > read,
-    )
-  },
-)
+    await edge[service].stop()
+  }
+  for (const path of ['/health', '/api/health']) {
+    const { status, json, headers } = await edge.ask(path)
+    t.equal(status, 503)
+    t.match(json.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+    const services = { auth: 'down', agent: 'down', rag: 'down' }
+    t.strictSame({ ...json, timestamp: '' }, { status: 'degraded', service: 'gateway', timestamp: '', version, services })
+    t.match(headers, { 'content-type': 'application/json; charset=utf-8', 'retry-after': '1' })
+  }
+})
 
 t.test('an edge that has never seen a key says 503, not that the token is bad; then it finds the keys by itself', async t => {
   const edge = await startEdge(t, { authAway: true })

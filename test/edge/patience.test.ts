@@ -45,6 +45,7 @@ edge.rag.answer = ({ url }, response) => {
   if (url?.endsWith('/events')) slowly(response)
 }
 edge.agent.answer = ({ url }, response) => {
+  if (url === '/gateway/health') return
   if (url !== '/openapi.json') return slowly(response)
   response.once('close', endless.resolve)
   const fill = () => {
