@@ -1,12 +1,13 @@
 // Answers by a language model: what it is given, what of its words leaves, and who answers when it does not.
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { eventsIn } from './events.ts'
 import { house } from './house.ts'
 import { calls, chunk, END, open, passagesIn, says, upstream, usage } from './upstream.ts'
 
 const model = await upstream(t)
 const settings = { DEFAULT_LLM_PROVIDER: 'openai_compatible', DEFAULT_LLM_MODEL: 'scripted', DEFAULT_LLM_BASE_URL: model.url }
-const { person } = await house(t, settings)
+const { person, url } = await house(t, { ...settings, LIMIT_TOKENS_PER_DAY: '0' })
 const ada = await person('ada')
 await ada.store('wells', 'The north well was sealed on 3 May 1921 by Ines Okafor.\n\nThe mill grinds 40 tonnes of barley a week.')
 const question = 'When was the north well sealed?'
@@ -126,6 +127,41 @@ t.test('a stream tells claims only after they were checked', async t => {
     t.match(final_response, /^The north well was sealed on 3 May 1921\. \[1\]/)
     t.ok(grounded)
     if (fallbacks) t.match(final_response, /stopped here, before it had finished\.$/)
+  }
+})
+
+t.test('sixty-four streams that wait for their model hold up nobody, and each ends once', async t => {
+  const bea = await person('bea')
+  await bea.store('ferry', 'The ferry to Lomma leaves at 07:40 from pier nine.')
+  const more = Promise.withResolvers<void>()
+  const all = Promise.withResolvers<void>()
+  let waiting = 0
+  model.play(async ({ messages }, reply) => {
+    if (messages.some(({ content }) => content?.includes('ferry'))) return says(reply, 'The ferry leaves at 07:40 [1].')
+    open(reply).write(chunk({ content: 'Ines Okafor sealed ' }))
+    waiting += 1
+    if (waiting === 64) all.resolve()
+    await more.promise
+    reply.end(`${chunk({ content: 'the north well on 3 May 1921 [1].' })}${chunk({}, 'stop')}${usage(20, 10)}${END}`)
+  })
+  const stream = async () => {
+    const headers = { ...ada.headers, accept: 'text/event-stream', 'content-type': 'application/json' }
+    const reply = await fetch(`${url}/query`, { method: 'POST', headers, body: JSON.stringify({ user_request: question }) })
+    return eventsIn(await reply.text()).map(({ event }) => event)
+  }
+  const streams = Array.from({ length: 64 }, stream)
+  await all.promise
+  t.match((await bea.ask({ user_request: 'When does the ferry leave?' })).json(), { grounded: true, final_response: /07:40/ })
+  t.equal((await bea.send('GET', '/status')).statusCode, 200)
+  t.equal(waiting, 64, 'they still wait')
+  more.resolve()
+  for (const events of await Promise.all(streams)) {
+    t.same(
+      events.filter(event => ['done', 'error', 'cancelled'].includes(event)),
+      ['done'],
+    )
+    t.equal(events.at(-1), 'done')
+    t.ok(events.includes('citation'))
   }
 })
 
