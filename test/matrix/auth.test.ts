@@ -71,7 +71,6 @@ const table: Table = {
   'GET /audit/verify': { statuses: admins(200) },
   'GET /audit/head': { statuses: admins(200) },
 
-  'GET /gateway/health': { statuses: open() },
   'GET /gateway/config': { statuses: admins(200) },
   'GET /gateway/services': { statuses: admins(200) },
 }

@@ -102,6 +102,7 @@ const cut = (body: unknown) => (typeof body === 'string' ? body : JSON.stringify
 export const common: Table = {
   'GET /health': { statuses: open() },
   'GET /ready': { statuses: open() },
+  'GET /gateway/health': { statuses: open() },
   'GET /metrics': { statuses: open() },
   'GET /openapi.json': { statuses: open() },
 }

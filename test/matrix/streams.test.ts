@@ -50,7 +50,9 @@ t.test('the stream of a run', async t => {
   const asked = model.next()
   const answer = asking(agent.app, eve.headers)('POST', '/query', { user_request: 'Is anybody there?', mode: 'chat' })
   await asked
-  const [run = ''] = await agent.app.redis.zrange(`runs:{${eve.user_id}}`, '0', '0', 'REV')
+  // What nobody follows is written a moment later.
+  let run = ''
+  while (run === '') [run = ''] = await agent.app.redis.zrange(`runs:{${eve.user_id}}`, '0', '0', 'REV')
   const kept = follow(`/agent/runs/${run}/events`, eve.headers)
   const ended = follow(`/agent/runs/${run}/events`, second.headers)
   await until(() => kept.text !== '' && ended.text !== '')
