@@ -1,6 +1,6 @@
 """Asks servers of others what benchmarks/search.ts asks rag: the same vectors, M, ef and number of results, one client.
 
-Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data. Prints a line of JSON for each, as it is done.
+Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, ef. Prints a line of JSON for each, as it is done.
 """
 import json
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy
 
-DIMENSIONS, TOP, M, EF_CONSTRUCTION, EF_SEARCH = 384, 10, 16, 200, 100
+DIMENSIONS, TOP, M, EF_CONSTRUCTION = 384, 10, 16, 200
+EF_SEARCH = int(sys.argv[4])
 BATCH = 1000
 
 
@@ -116,7 +117,7 @@ PEERS = {
 
 
 def main():
-    stored_path, questions_path, home = sys.argv[1:]
+    stored_path, questions_path, home = sys.argv[1:4]
     stored, questions = read(stored_path), read(questions_path).tolist()
     for name, peer in PEERS.items():
         folder = Path(home) / peer.__name__

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import hnswlib from 'hnswlib-node'
 import type { Lanes } from '../src/rag/lanes.ts'
+import { efSearch } from '../src/rag/vectors.ts'
 import { openBenchLanes, settled } from './bench-lanes.ts'
 import { percentile, progress } from './bench-stack.ts'
 import { passages, question } from './clusters.ts'
@@ -25,8 +26,8 @@ const { values } = parseArgs({
 })
 const DIMENSIONS = 384
 const TOP = 10
-/** As in src/rag/vectors.ts, for all that are compared. */
-const [M, EF_CONSTRUCTION, EF_SEARCH] = [16, 200, 100]
+/** As in src/rag/vectors.ts, for all that are compared; so is efSearch. */
+const [M, EF_CONSTRUCTION] = [16, 200]
 /** Passages of one document, which become visible together. */
 const DOCUMENT = 500
 /** Vectors compared to know what is right, all questions together: more than this take minutes, and fewer questions are checked. */
@@ -49,7 +50,7 @@ const about = {
     dimensions: DIMENSIONS,
     M,
     EF_CONSTRUCTION,
-    EF_SEARCH,
+    efSearch: efSearch.toString(),
     top: TOP,
     generator: 'benchmarks/clusters.ts, 256 clusters',
   },
@@ -189,7 +190,7 @@ function bareIndex(dir: string, vectors: Float32Array, size: number): hnswlib.Hi
     index.initIndex(size, M, EF_CONSTRUCTION, 100)
     for (let i = 0; i < size; i++) index.addPoint([...vectors.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS)], i + 1)
   }
-  index.setEf(EF_SEARCH)
+  index.setEf(efSearch(size))
   return index
 }
 
@@ -209,7 +210,7 @@ async function* peers(vectors: Float32Array): AsyncGenerator<Measured & { name: 
   const [stored, questions] = [join(home, 'vectors.bin'), join(home, 'questions.bin')]
   writeFileSync(stored, vectors)
   writeFileSync(questions, Float32Array.from(asked.flatMap(({ vector }) => [...vector])))
-  const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home]
+  const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(efSearch(vectors.length / DIMENSIONS))]
   const running = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   for await (const line of createInterface(running.stdout)) yield JSON.parse(line)
   if (running.exitCode === null) await once(running, 'exit')

@@ -33,6 +33,27 @@ t.test('the graph finds what comparing every vector finds, and follows additions
   t.ok(recall(vectors, all) > 0.97)
 })
 
+t.test('among thousands that lie about equally far the nearest are found', async t => {
+  const wide = 128
+  const { dir, file } = empty(t)
+  const all = new Map<number, Float32Array>()
+  for (let i = 0; i < 8; i++)
+    add(
+      file,
+      all,
+      `d${i}`,
+      Array.from({ length: 500 }, (_, j) => unit(500 * i + j, wide)),
+    )
+  const vectors = open(file, dir, wide)
+  while (vectors.step()) {}
+  const found = recall(
+    vectors,
+    all,
+    queries.map((_, i) => unit(9000 + i, wide)),
+  )
+  t.ok(found >= 0.98, `recall@10 ${found}`)
+})
+
 t.test('when a fifth of the graph is gone it is made anew, without what was removed', async t => {
   const { file, vectors, all } = filled(t)
   while (vectors.step()) {}
@@ -106,17 +127,22 @@ t.test('the vector of a removed passage is in no file, and no half-written graph
   t.notOk(existsSync(join(dir, 'vectors.hnsw')), 'a graph that still holds it is not saved')
 })
 
-function open(file: CollectionFile, dir: string) {
-  return openVectors(file, { dir, model: 'm', dimensions: DIMENSIONS, exactMax: EXACT_MAX })
+function open(file: CollectionFile, dir: string, dimensions = DIMENSIONS) {
+  return openVectors(file, { dir, model: 'm', dimensions, exactMax: EXACT_MAX })
 }
 
-function filled(t: Test, removalsMax?: number) {
+function empty(t: Test, removalsMax?: number) {
   const dir = mkdtempSync(join(tmpdir(), 'vectors-'))
   const file = openCollection(dir, 'm', removalsMax)
   t.teardown(() => {
     file.close()
     rmSync(dir, { recursive: true, force: true })
   })
+  return { dir, file }
+}
+
+function filled(t: Test, removalsMax?: number) {
+  const { dir, file } = empty(t, removalsMax)
   const all = new Map<number, Float32Array>()
   for (let i = 0; i < DOCUMENTS; i++) {
     const vectors = Array.from({ length: PASSAGES }, (_, j) => unit(i * PASSAGES + j))
@@ -153,8 +179,8 @@ function exact(query: Float32Array, all: Map<number, Float32Array>, limit: numbe
   return idsOf(scored.toSorted((a, b) => b.score - a.score)).slice(0, limit)
 }
 
-function recall(vectors: Vectors, all: Map<number, Float32Array>): number {
-  const shares = queries.map(query => {
+function recall(vectors: Vectors, all: Map<number, Float32Array>, asked = queries): number {
+  const shares = asked.map(query => {
     const right = new Set(exact(query, all, 10))
     return idsOf(vectors.search(query, 10)).filter(id => right.has(id)).length / 10
   })
@@ -162,7 +188,7 @@ function recall(vectors: Vectors, all: Map<number, Float32Array>): number {
 }
 
 /** A unit vector that depends on nothing but `seed` (mulberry32). */
-function unit(seed: number): Float32Array {
+function unit(seed: number, dimensions = DIMENSIONS): Float32Array {
   let state = seed * 2_654_435_761
   const random = () => {
     state = (state + 0x6d2b79f5) | 0
@@ -170,7 +196,7 @@ function unit(seed: number): Float32Array {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296 - 0.5
   }
-  const values = Float32Array.from({ length: DIMENSIONS }, random)
+  const values = Float32Array.from({ length: dimensions }, random)
   const length = Math.hypot(...values)
   return values.map(value => value / length)
 }
