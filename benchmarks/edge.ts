@@ -1,5 +1,6 @@
 // What the edge costs: one small GET of the same service, public and with a token, asked directly, through Envoy with everything on, and
-// through a gateway written by hand, as its packages come and remembering the tokens it has verified, as Envoy and the services do. Rounds take turns, so that what else the machine does falls on all alike.
+// through a gateway written by hand, as its packages come and remembering the tokens it has verified, as Envoy and the services do. Rounds
+// take turns, so that what else the machine does falls on all alike.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'

@@ -63,7 +63,6 @@ interface Measured {
   ms: number[]
 }
 
-const sizes = values.sizes.split(',').map(Number)
 process.once('exit', () => rmSync(home, { recursive: true, force: true }))
 // A million takes an hour and more: what is known by then is kept.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -72,7 +71,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(1)
   })
 for (const size of CROSSING) await cross(size)
-for (const size of sizes) await measure(size)
+for (const size of values.sizes.split(',').map(Number)) await measure(size)
 keep()
 
 /** Rows of sizes that were not measured this time, nor compared with a scan, stay as they were. */
@@ -212,6 +211,7 @@ async function* peers(vectors: Float32Array): AsyncGenerator<Measured & { name: 
   writeFileSync(questions, Float32Array.from(asked.flatMap(({ vector }) => [...vector])))
   const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(efSearch(vectors.length / DIMENSIONS))]
   const running = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  process.once('exit', () => running.kill('SIGINT')) // which lets it end the servers it has started
   for await (const line of createInterface(running.stdout)) yield JSON.parse(line)
   if (running.exitCode === null) await once(running, 'exit')
   if (running.exitCode !== 0) throw new Error('A peer failed')

@@ -18,6 +18,7 @@ interface Entry {
 
 export type Journal = ReturnType<typeof openJournal>
 
+/** Opens the journal of run `id`; one that is followed is begun at once. What cannot be written is told by `lost` and `flush`. */
 export function openJournal(runs: Runs, holdings: Holdings, id: string, { userId, ask, conversation, isFollowed }: Entry) {
   const own: Holding = { kind: 'run', userId, id }
   const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }

@@ -1,11 +1,11 @@
 // The rows of the edge that auth answers: what the whole is made of, which routes are there.
+import type { ServiceUrls } from '../platform/config.ts'
 import { failure } from '../platform/errors.ts'
 import { readyAt, version } from '../platform/health.ts'
 
 /** Longest wait for a service's list of routes, in milliseconds. */
 const ROUTES_MS_MAX = 2000
 
-export type ServiceUrls = Record<'auth' | 'agent' | 'rag', string>
 interface Openapi {
   paths: Record<string, Record<string, { 'x-permission'?: string }>>
 }

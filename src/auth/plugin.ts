@@ -1,5 +1,6 @@
 // Auth assembled: what it opens, in which order, and which routes it serves.
 import { ERASURES_MAX, ERASURES_STREAM } from '../contracts/erasures.ts'
+import { serviceUrls } from '../platform/config.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAccounts } from './accounts.ts'
 import { openApiKeys } from './api-keys.ts'
@@ -87,6 +88,6 @@ async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
     onOlder: app.giveUp,
   })
   app.addHook('preClose', auditLog.close)
-  const gateway = openGateway({ auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
+  const gateway = openGateway(serviceUrls(config))
   return { config, registration, keyring, users, sessions, apiKeys, passwords, invites, accounts, auditLog, gateway }
 }

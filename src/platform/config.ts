@@ -39,6 +39,14 @@ export const shared = {
 const SharedConfig = Type.Object(shared)
 export type SharedConfig = Readonly<Static<typeof SharedConfig>>
 
+/** Where the services are, by the names the edge calls them. */
+export const serviceUrls = ({ AUTH_SERVICE_URL, AGENT_SERVICE_URL, RAG_SERVICE_URL }: SharedConfig) => ({
+  auth: AUTH_SERVICE_URL,
+  agent: AGENT_SERVICE_URL,
+  rag: RAG_SERVICE_URL,
+})
+export type ServiceUrls = ReturnType<typeof serviceUrls>
+
 /** The items of a `List` variable. */
 export function listed(value: string): string[] {
   return value

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { FailureBody } from '../contracts/failure.ts'
+import type { ServiceUrls } from './config.ts'
 import { failure } from './errors.ts'
 
 export type ServiceName = 'authentication' | 'agent' | 'rag'
@@ -46,8 +47,8 @@ export async function readyAt(url: string): Promise<{ up: boolean; about: Record
   }
 }
 
-/** Registers `/health`, `/ready` and what both ask; `services` are the addresses of all, by the names the edge calls them. */
-export function registerHealth(app: FastifyInstance, service: ServiceName, services: Record<string, string>) {
+/** Registers `/health`, `/ready` and what both ask, and `/gateway/health` of all `services`. */
+export function registerHealth(app: FastifyInstance, service: ServiceName, services: ServiceUrls) {
   const parts = new Map<string, () => boolean | Promise<boolean>>()
   const about: Record<string, string> = {}
   app.decorate('needs', (part, check) => void parts.set(part, check))

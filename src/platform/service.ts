@@ -9,7 +9,7 @@ import swagger from '@fastify/swagger'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { registerAudit } from './audit.ts'
-import { listed, type SharedConfig } from './config.ts'
+import { listed, type SharedConfig, serviceUrls } from './config.ts'
 import { answerFailure, answerSocket, failure, loggedError } from './errors.ts'
 import { registerHealth, type ServiceName, version } from './health.ts'
 import { registerIdentity } from './identity.ts'
@@ -134,7 +134,7 @@ async function dress(app: App, { name, config, keys, plugin }: Service) {
   registerAudit(app, name)
   registerNotFound(app)
   await registerOpenapi(app, name)
-  registerHealth(app, name, { auth: config.AUTH_SERVICE_URL, agent: config.AGENT_SERVICE_URL, rag: config.RAG_SERVICE_URL })
+  registerHealth(app, name, serviceUrls(config))
   if (source.known) app.needs('keys', source.known)
   registerMetrics(app)
   await app.register(async scope => plugin(scope as App))
