@@ -113,7 +113,10 @@ function directory(collection: string): string {
   return join(home, 'collections', collection)
 }
 
-/** Each kind of question some times in a row, round after round, so that the kinds are compared within moments. */
+/**
+ * The ways take turns, each with a question that no other way asks just then, so that each finds the machine as the others do: what is done
+ * again and again in a row takes half as long. What one way takes more than another is told question by question.
+ */
 async function measure(stack: Stack, asker: Visitor, collection: string, size: number, manner: Manner) {
   await stack.restart('rag')
   const dir = directory(collection)
@@ -124,18 +127,22 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
     lexical: query => ask(asker, query, 'lexical'),
     hybrid: query => ask(asker, query, 'hybrid'),
   }
+  const names = Object.keys(ways) as Way[]
   const each = Math.ceil(Number(values.questions) / ROUNDS)
-  const rounds: Record<Way, number[]>[] = []
+  const rounds: Record<Way, number>[][] = []
   for (let round = 0; round <= ROUNDS; round++) {
-    const ms: Record<Way, number[]> = { embedding: [], words: [], vector: [], lexical: [], hybrid: [] }
-    for (const way of Object.keys(ways) as Way[])
-      for (let n = 0; n < each; n++) ms[way].push(await ways[way](question(seed, size + round * each + n, manner).query))
+    const times = Array.from({ length: each }, () => ({ embedding: 0, words: 0, vector: 0, lexical: 0, hybrid: 0 }))
+    for (let n = 0; n < each; n++)
+      for (const [turn, way] of names.entries()) {
+        const asked = (n + turn * Math.floor(each / names.length)) % each
+        const { query } = question(seed, size + round * each + asked, manner)
+        ;(times[asked] as Record<Way, number>)[way] = await ways[way](query)
+      }
     // The first round is for warming.
-    if (round > 0) rounds.push(ms)
+    if (round > 0) rounds.push(times)
   }
-  const add = (what: string, of: (middle: Record<Way, number>) => number, share = 0.5) => {
-    const inRound = (ms: Record<Way, number[]>) =>
-      of(Object.fromEntries(Object.entries(ms).map(([way, times]) => [way, percentile(times, share)])) as Record<Way, number>)
+  const add = (what: string, of: (ms: Record<Way, number>) => number, share = 0.5) => {
+    const inRound = (times: Record<Way, number>[]) => percentile(times.map(of), share)
     const row = rowOf(`${size} passages, ${what}`, 'ms', rounds.map(inRound))
     rows.push(row)
     progress(`${row.label}: ${row.value} ms`)

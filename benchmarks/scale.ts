@@ -35,6 +35,7 @@ const lanes = await openBenchLanes()
 const legs = {
   find: lanes.find,
   words: lanes.words,
+  near: lanes.near,
   embedQuery: async (text: string) => ({ vector: known.get(text) as Float32Array, familiarity: 1 }),
 }
 const rows: Row[] = []

@@ -100,10 +100,9 @@ export async function embedQuery(question: string): Promise<QueryVector> {
   const { tokenizer } = await load()
   const vector = await embed([setting.model.queryPrefix + question])
   const words = question.match(/[\p{L}\p{N}]+/gu) ?? []
-  const letters = [...question].filter(letter => /\p{L}/u.test(letter))
-  const learned = letters.filter(letter =>
-    setting.model.scripts.some(script => new RegExp(`\\p{Script=${script}}`, 'u').test(letter)),
-  )
+  const letters = question.match(/\p{L}/gu) ?? []
+  const scripts = setting.model.scripts.map(script => `\\p{Script=${script}}`).join('')
+  const learned = letters.join('').match(new RegExp(`[${scripts}]`, 'gu')) ?? []
   const pieces = tokenizer.encode(words.join(' ')).length - tokenizer.encode('').length
   const known = letters.length > 0 ? learned.length / letters.length : 1
   return { vector, familiarity: known * Math.min(1, pieces > 0 ? words.length / pieces : 1) }

@@ -1,6 +1,6 @@
 // How two legs become one list. Scores have fixed bounds (a cosine, and BM25 as a share of the most it could be), so they compare between
 // questions and collections and a least score means something. Measured against rank fusion and min-max: benchmarks/retrieval.ts.
-import type { Scored } from './rows.ts'
+import { better, type Scored } from './rows.ts'
 
 export interface Leg {
   rank: number
@@ -10,26 +10,42 @@ export interface Fused extends Scored {
   /** Where each leg had it; absent where it was not among that leg's candidates. */
   legs: { lexical?: Leg; vector?: Leg }
 }
+/** What each leg found, best first. */
 export interface Legs {
   lexical: Scored[]
   vector: Scored[]
-  /** Cosines of what only the lexical leg found. */
-  cosines: Scored[]
 }
 
-/** `weight` (0 to 1) of the cosine and the rest of the words, best first; only what scores above 0. */
-export function fuse({ lexical, vector, cosines }: Legs, weight: number): Fused[] {
+/** Vectors of what only the lexical leg found that are compared at once. */
+const COMPARED = 20
+
+/**
+ * `weight` (0 to 1) of the cosine and the rest of the words, best first; only what scores above 0. What the vector leg did not find is no
+ * nearer than the last that it did: `cosines` is asked for its cosine only when it could be the next best by that.
+ */
+export function* fuse({ lexical, vector }: Legs, weight: number, cosines: (ids: number[]) => Scored[]): Generator<Fused> {
   const words = ranked(lexical)
   const near = ranked(vector)
-  const cosineOf = new Map([...vector, ...cosines].map(({ id, score }) => [id, Math.max(0, Math.min(1, score))]))
-  const ids = [...new Set([...words.keys(), ...near.keys()])]
-  return ids
-    .map(id => {
-      const score = weight * (cosineOf.get(id) ?? 0) + (1 - weight) * (words.get(id)?.score ?? 0)
-      return { id, score, legs: { lexical: words.get(id), vector: near.get(id) } }
-    })
-    .filter(({ score }) => score > 0)
-    .toSorted((a, b) => b.score - a.score || a.id - b.id)
+  const nearest = (cosine: number) => weight * Math.max(0, Math.min(1, cosine))
+  const furthest = nearest(vector.at(-1)?.score ?? 1)
+  let left = [...new Set([...words.keys(), ...near.keys()])].map(id => {
+    const legs = { lexical: words.get(id), vector: near.get(id) }
+    const byWords = (1 - weight) * (legs.lexical?.score ?? 0)
+    const score = (legs.vector ? nearest(legs.vector.score) : furthest) + byWords
+    return { id, score, legs, byWords, isKnown: weight === 0 || legs.vector !== undefined }
+  })
+  for (;;) {
+    left = left.filter(({ score }) => score > 0).toSorted(better)
+    const known = left.findIndex(({ isKnown }) => !isKnown)
+    for (const { id, score, legs } of left.splice(0, known < 0 ? left.length : known)) yield { id, score, legs }
+    if (left.length === 0) return
+    const unknown = left.filter(({ isKnown }) => !isKnown).slice(0, COMPARED)
+    const cosineOf = new Map(cosines(unknown.map(({ id }) => id)).map(({ id, score }) => [id, score]))
+    for (const one of unknown) {
+      one.score = nearest(cosineOf.get(one.id) ?? 0) + one.byWords
+      one.isKnown = true
+    }
+  }
 }
 
 function ranked(leg: Scored[]): Map<number, Leg> {

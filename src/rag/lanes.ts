@@ -1,4 +1,5 @@
-// The worker threads of rag, one lane each: documents are cut in one and embedded in another, questions in a third, one writes, one searches. Nobody
+// The worker threads of rag, one lane each: documents are cut in one and embedded in another, questions in a third, one writes, one searches by words, one
+// by vectors. Nobody
 // waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says so at once.
 import { Piscina } from 'piscina'
 import { failure } from '../platform/errors.ts'
@@ -9,7 +10,7 @@ import type { Section } from './extract/canonical.ts'
 import type { Audit } from './mending.ts'
 import type { ModelDescription } from './models.ts'
 import type { Lacking, Part } from './store/beside.ts'
-import type { FindReply, FindRequest, Found, IndexState, Model, Words, WordsRequest } from './workers/searcher.ts'
+import type { FindReply, FindRequest, Found, IndexState, LegFound, Model, NearRequest, WordsRequest } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
 /** Collections that may wait to be searched; a question may ask 50 of these. Changes that may wait to be written. */
@@ -37,6 +38,8 @@ export interface LaneOptions {
   /** Told of documents in the collection `dir` that a search left out, since their texts no longer hold what they are searched by. */
   strays?: (dir: string, documents: string[]) => void
 }
+/** The model that serves, unless told. */
+type Modelled<Request> = Omit<Request, 'model'> & { model?: Model }
 export type Lanes = Awaited<ReturnType<typeof openLanes>>
 
 /** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there or not the right ones. */
@@ -78,6 +81,9 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
   })
   const writer = lane('workers/writer.ts', 1, CHANGES_WAITING_MAX, {}).run
   const searcher = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX, { exactMax }).run
+  /** What needs no vectors is searched beside. */
+  const reader = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX, {}).run
+  const letGo = (dir: string) => Promise.all([searcher<void>('close', { dir }), reader<void>('close', { dir })])
 
   /** While it is set, nobody changes a collection's file but who set it. */
   let pause: Promise<void> | undefined
@@ -174,7 +180,7 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
       /** What a collection's file shows, unless it stands at `position`; one that is damaged is begun anew. */
       async audit(dir: string, position: number) {
         const found = await write<(Audit & { isAnew?: boolean }) | undefined>('audit', { dir, position })
-        if (found?.isAnew) await searcher<void>('close', { dir })
+        if (found?.isAnew) await letGo(dir)
         return found
       },
       remove: (dir: string, document: string) => write<{ passages: number; position: number }>('remove', { dir, document }),
@@ -183,7 +189,7 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
       settle: (dir: string) => write<void>('settle', { dir }),
       /** Lets go of a collection's file, so that its folder can be removed. */
       async close(dir: string) {
-        await Promise.all([write<void>('close', { dir }), searcher<void>('close', { dir })])
+        await Promise.all([write<void>('close', { dir }), letGo(dir)])
       },
     },
 
@@ -209,11 +215,16 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
     index: (dir: string) => searcher<IndexState>('state', { dir }),
 
     /** The full-text leg of one collection, which `find` then need not run. */
-    words: (request: WordsRequest) => searcher<Words | undefined>('words', request),
+    words: (request: WordsRequest) => reader<LegFound | undefined>('words', request),
+
+    /** The vector leg of one collection, which `find` then need not run. */
+    near: ({ model = serving(), ...request }: Modelled<NearRequest>) =>
+      searcher<LegFound | undefined>('near', { ...request, model }),
 
     /** The best of one collection; see search.ts. */
-    async find({ model = serving(), ...request }: Omit<FindRequest, 'model'> & { model?: Model }): Promise<Found[]> {
-      const { hits, behind, astray } = await searcher<FindReply>('find', { ...request, model })
+    async find({ model = serving(), ...request }: Modelled<FindRequest>): Promise<Found[]> {
+      const run = request.vector ? searcher : reader
+      const { hits, behind, astray } = await run<FindReply>('find', { ...request, model })
       if (behind) tend(request.dir, model)
       if (astray.length > 0) strays?.(request.dir, astray)
       return hits

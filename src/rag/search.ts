@@ -50,34 +50,32 @@ const RERANKED = 50
 
 /** The best passages of these collections, best first; never padded with guesses. Near-duplicates are one hit. Throws `cancelled`. */
 export async function search(
-  lanes: Pick<Lanes, 'embedQuery' | 'words' | 'find'>,
+  lanes: Pick<Lanes, 'embedQuery' | 'words' | 'near' | 'find'>,
   order: SearchOrder,
   rerank?: Rerank,
 ): Promise<Hit[]> {
   const { query, mode, top_k, collections, documents, group_by, min_score = 0, model, signal } = order
   if (documents?.length === 0 || collections.length === 0) return []
   const limit = rerank ? Math.max(top_k, RERANKED) : top_k
-  // The words are looked up while the model reads the question.
-  const byWords = mode === 'hybrid' ? collections.map(({ dir }) => lanes.words({ dir, question: query, limit, documents })) : []
-  const [words, asked] = await Promise.all([
-    Promise.all(byWords),
-    mode === 'lexical' ? undefined : lanes.embedQuery(query, model),
-  ])
-  if (signal?.aborted) throw failure('cancelled')
-  const wanted = {
-    question: query,
-    vector: asked?.vector,
-    model: asked?.model,
-    weight: weightOf(mode, asked),
-    limit,
-    min_score: rerank ? 0 : min_score,
-    documents,
-    group_by,
-  }
+  const wanted = { question: query, limit, min_score: rerank ? 0 : min_score, documents, group_by }
+
+  const asking = mode === 'lexical' ? undefined : lanes.embedQuery(query, model)
   const found = await Promise.all(
-    collections.map(async ({ id, ...place }, i) =>
-      (await lanes.find({ ...place, ...wanted, words: words[i] })).map(hit => ({ collection_id: id, ...hit })),
-    ),
+    collections.map(async ({ id, ...place }) => {
+      // The words are looked up while the model reads the question, and when it is done first, its vector is meanwhile compared with others.
+      let isRead = mode !== 'hybrid'
+      const reading = isRead ? undefined : lanes.words({ dir: place.dir, ...wanted }).finally(() => (isRead = true))
+      const comparing = async () => {
+        const asked = await asking
+        if (signal?.aborted) throw failure('cancelled')
+        const by = { vector: asked?.vector, model: asked?.model, weight: weightOf(mode, asked) }
+        const near = isRead || by.weight === 0 ? undefined : await lanes.near({ dir: place.dir, ...wanted, ...by })
+        return { ...by, near }
+      }
+      const [words, compared] = await Promise.all([reading, comparing()])
+      const hits = await lanes.find({ ...place, ...wanted, ...compared, words })
+      return hits.map(hit => ({ collection_id: id, ...hit }))
+    }),
   )
   // The sort is stable: equal scores stay in the order of the collections asked.
   const hits = found.flat().toSorted((a, b) => b.score - a.score)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
-import { search } from '../../src/rag/search.ts'
+import { type SearchOrder, search } from '../../src/rag/search.ts'
 import { add, chunkOf, folder, holders, lanesFor, skip } from './lanes.ts'
 
 t.test('changes of a collection', { skip }, async t => {
@@ -45,31 +45,60 @@ t.test('changes of a collection', { skip }, async t => {
     }
   })
 
+  t.test('words are looked up while the model reads the question, and what takes longer is not waited for', async t => {
+    const collection = folder(t)
+    await add(lanes, collection, 'a', ['The ferry leaves at dawn.'])
+    const [looked, compared] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { find, words, near, embedQuery } = lanes
+    const asked: SearchOrder = { query: 'ferry', mode: 'hybrid', top_k: 5, collections: [collection] }
+    const slowModel = {
+      find,
+      near,
+      words: (request: Parameters<typeof words>[0]) => words(request).finally(looked.resolve),
+      embedQuery: async (question: string) => {
+        await looked.promise
+        return embedQuery(question)
+      },
+    }
+    t.equal((await search(slowModel, asked)).length, 1)
+    const slowWords = {
+      find,
+      embedQuery,
+      near: (request: Parameters<typeof near>[0]) => near(request).finally(compared.resolve),
+      words: async (request: Parameters<typeof words>[0]) => {
+        await compared.promise
+        return words(request)
+      },
+    }
+    t.equal((await search(slowWords, asked)).length, 1)
+  })
+
   t.test(
-    'words are looked up while the model reads the question, and once more only if something was published since',
+    'what was found for words and vector alone is taken, and found once more only if something was published since',
     async t => {
       const collection = folder(t)
       const { dir } = collection
       await add(lanes, collection, 'a', ['The ferry leaves at dawn.'])
-      const looked = Promise.withResolvers<void>()
-      const legs = {
-        find: lanes.find,
-        words: (asked: Parameters<typeof lanes.words>[0]) => lanes.words(asked).finally(looked.resolve),
-        embedQuery: async (question: string) => {
-          await looked.promise
-          return lanes.embedQuery(question)
-        },
-      }
-      t.equal((await search(legs, { query: 'ferry', mode: 'hybrid', top_k: 5, collections: [collection] })).length, 1)
-
+      const { vector } = await lanes.embedQuery('quay')
+      const far = await lanes.embedQuery('barley')
       const words = await lanes.words({ dir, question: 'ferry quay', limit: 5 })
-      const find = async (question: string) =>
-        (await lanes.find({ dir, question, words, weight: 0, limit: 5, min_score: 0 })).map(({ document_id }) => document_id)
-      t.same(await find('barley'), ['a'], 'what was found for the words is taken')
+      const near = await lanes.near({ dir, vector, limit: 5 })
+      const ask = async (weight: number, question: string, by = vector) => {
+        const hits = await lanes.find({ dir, question, vector: by, words, near, weight, limit: 5, min_score: 0 })
+        return hits.map(({ document_id, score }) => [document_id, score] as const)
+      }
+      const [[, asFound] = []] = await ask(1, 'quay')
+      t.same(await ask(0, 'barley'), await ask(0, 'ferry quay'))
+      t.same(await ask(1, 'barley', far.vector), [['a', asFound]])
+
       await add(lanes, collection, 'b', ['The quay is of stone.'])
-      t.same((await find('ferry quay')).toSorted(), ['a', 'b'])
+      const both = async (weight: number) => (await ask(weight, 'ferry quay')).map(([id]) => id).toSorted()
+      t.same(await both(0), ['a', 'b'])
+      t.same(await both(1), ['a', 'b'])
+      t.not((await ask(1, 'barley', far.vector)).find(([id]) => id === 'a')?.[1], asFound)
       await lanes.write.remove(dir, 'a')
-      t.same(await find('ferry quay'), ['b'])
+      t.same(await both(0), ['b'])
+      t.same(await both(1), ['b'])
     },
   )
 

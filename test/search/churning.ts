@@ -19,6 +19,7 @@ export async function churn(t: Test, capacity: number, rounds: number) {
   const known = {
     find: lanes.find,
     words: lanes.words,
+    near: lanes.near,
     embedQuery: async (query: string) => ({ vector: vectors.get(query) ?? direction(0), familiarity: 1 }),
   }
   const ask = (query: string, mode: 'vector' | 'lexical') => search(known, { query, mode, top_k: 5, collections: [collection] })

@@ -1,8 +1,8 @@
-// The thread that searches: one collection at a time, as of one moment, both legs fused, with its vectors in memory. Only what is asked
-// for leaves it, so that the event loop has little to carry.
+// A thread that searches: one collection at a time, as of one moment, both legs fused, with its vectors in memory where they are asked for.
+// Only what is asked for leaves it, so that the event loop has little to carry.
 import { join } from 'node:path'
 import { workerData } from 'node:worker_threads'
-import { distinct, fuse, type Legs } from '../fusion.ts'
+import { distinct, type Fused, fuse, type Legs } from '../fusion.ts'
 import { lexicalLeg } from '../lexical.ts'
 import { openRows, type Scored } from '../rows.ts'
 import type { Hit } from '../search.ts'
@@ -48,8 +48,8 @@ function open(dir: string) {
 /** Candidates of each leg; more are taken when more are asked for, or when too many of them turn out to be the same. */
 const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
-/** Candidates whose texts are read at once. */
-const READ = 20
+/** Texts that are read at once beyond those asked for: a few turn out to be the same as others. */
+const SPARE = 3
 const candidatesFor = (limit: number) => Math.max(CANDIDATES, 2 * limit)
 
 /** Whose vectors are compared. */
@@ -72,8 +72,9 @@ export interface FindRequest {
   group_by?: 'document'
   /** Folder of the canonical texts, each named by its version: only passages that stand there, byte for byte, are given. */
   texts?: string
-  /** What `words` gave for the same question; taken only if nothing has been published since. */
-  words?: Words
+  /** What `words` and `near` gave for the same question; taken only if nothing has been published since. */
+  words?: LegFound
+  near?: LegFound
 }
 export type Found = Omit<Hit, 'collection_id'>
 
@@ -112,13 +113,11 @@ interface Asked {
 function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
   const { weight, limit, min_score, group_by } = request
   const legs = legsOf(asked, request, candidates)
-  const fused = fuse(legs, weight)
-  const good = fused.filter(({ score }) => score >= min_score)
   // Most texts of the candidates are never looked at: they are read a few at a time until enough differ.
   const isNew = distinct(group_by)
   const hits: Found[] = []
-  for (let at = 0; at < good.length && hits.length < limit; at += READ) {
-    const part = good.slice(at, at + READ)
+  let part: Fused[] = []
+  const read = () => {
     const stored = new Map(asked.passages.passages(part.map(({ id }) => id)).map(passage => [passage.id, passage]))
     for (const { id, score, legs } of part) {
       const passage = stored.get(id)
@@ -127,25 +126,39 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
       if (!stands(found, request.texts)) asked.astray.add(found.document_id)
       else if (isNew(found)) hits.push(found)
     }
+    part = []
   }
-  const isMore = good.length === fused.length && Math.max(legs.lexical.length, legs.vector.length) >= candidates
+  let isMore = Math.max(legs.lexical.length, legs.vector.length) >= candidates
+  for (const one of fuse(legs, weight, ids => cosines(asked.passages, request, ids))) {
+    if (one.score < min_score) isMore = false
+    if (one.score < min_score || hits.length === limit) break
+    if (part.push(one) === limit + SPARE) read()
+  }
+  read()
   return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(asked, request, 4 * candidates) : hits
 }
 
-function legsOf(
-  { passages, vectors }: Asked,
-  { question, vector, weight, documents, model, words }: FindRequest,
+function legsOf({ passages, vectors }: Asked, request: FindRequest, limit: number): Legs {
+  const { question, weight, documents, words, near } = request
+  const { position } = passages.state()
+  const isGood = (leg?: LegFound): leg is LegFound => leg !== undefined && leg.limit >= limit && leg.position === position
+  const lexical = () => (isGood(words) ? words.found : lexicalLeg(passages, question, limit, documents))
+  const vector = () => (isGood(near) ? near.found : vectorLeg(passages, vectors, request, limit))
+  return { lexical: weight < 1 ? lexical() : [], vector: weight > 0 ? vector() : [] }
+}
+
+function vectorLeg(
+  passages: Passages,
+  vectors: Vectors | undefined,
+  { vector, model, documents }: NearRequest,
   limit: number,
-): Legs {
-  const isCurrent = words && words.limit >= limit && words.position === passages.state().position
-  const byWords = () => (isCurrent ? words.found : lexicalLeg(passages, question, limit, documents))
-  const lexical = weight < 1 ? byWords() : []
-  if (!vector || !vectors || weight === 0) return { lexical, vector: [], cosines: [] }
-  const nearest = (stored: StoredVector[], most: number) => scan(model.dimensions, vector, stored, most)
-  const near = documents ? nearest(passages.vectorsOf(documents), limit) : vectors.search(vector, limit)
-  const known = new Set(near.map(({ id }) => id))
-  const rest = lexical.map(({ id }) => id).filter(id => !known.has(id))
-  return { lexical, vector: near, cosines: nearest(passages.vectors(rest), rest.length) }
+): Scored[] {
+  if (!vector || !vectors) return []
+  return documents ? scan(model.dimensions, vector, passages.vectorsOf(documents), limit) : vectors.search(vector, limit)
+}
+
+function cosines(passages: Passages, { vector, model }: FindRequest, ids: number[]): Scored[] {
+  return vector ? scan(model.dimensions, vector, passages.vectors(ids), ids.length) : []
 }
 
 function foundOf(passage: StoredPassage, score: number, legs: Hit['legs']): Found {
@@ -165,8 +178,8 @@ function scan(dimensions: number, query: Float32Array, stored: StoredVector[], l
   return rows.nearest(query, limit)
 }
 
-/** The full-text leg of a collection as of one moment. */
-export interface Words {
+/** What one leg found in a collection, as of one moment. */
+export interface LegFound {
   position: number
   /** Candidates that were asked for. */
   limit: number
@@ -174,17 +187,24 @@ export interface Words {
 }
 
 export type WordsRequest = Pick<FindRequest, 'dir' | 'question' | 'limit' | 'documents'>
+export type NearRequest = Pick<FindRequest, 'dir' | 'vector' | 'model' | 'limit' | 'documents'>
 
 /** The full-text leg by itself, for whoever still waits for the question's vector. */
-export const words = told(({ dir, question, limit, documents }: WordsRequest): Words | undefined => {
+export const words = told(({ dir, question, limit, documents }: WordsRequest): LegFound | undefined => {
   const file = files.of(dir, undefined)?.file
-  const candidates = candidatesFor(limit)
-  return file?.snapshot(() => ({
-    position: file.state().position,
-    limit: candidates,
-    found: lexicalLeg(file, question, candidates, documents),
-  }))
+  return file && legFound(file, limit, most => lexicalLeg(file, question, most, documents))
 })
+
+/** The vector leg by itself, for whoever still waits for the full-text leg. */
+export const near = told((request: NearRequest): LegFound | undefined => {
+  const held = files.of(request.dir, undefined)?.vectors(request.model)
+  return held && legFound(held.passages, request.limit, most => vectorLeg(held.passages, held.vectors, request, most))
+})
+
+function legFound(passages: Passages, asked: number, leg: (limit: number) => Scored[]): LegFound {
+  const limit = candidatesFor(asked)
+  return passages.snapshot(() => ({ position: passages.state().position, limit, found: leg(limit) }))
+}
 
 /** Does a little of what the vector index still has to do; true while there is more. */
 export const step = told(
