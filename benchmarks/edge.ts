@@ -1,10 +1,15 @@
-// What the edge costs: one small GET of the same service, public and with a token, asked directly, through Envoy with everything on, and
-// through a gateway written by hand, as its packages come and remembering the tokens it has verified, as Envoy and the services do. Rounds
-// take turns, so that what else the machine does falls on all alike.
+// What the edge costs: one small GET of the same service, public and with a token, asked directly, through Envoy with everything on, through
+// an Envoy that only passes on, and through a gateway written by hand, as its packages come and remembering the tokens it has verified, as
+// Envoy and the services do. Rounds take turns, so that what else the machine does falls on all alike.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { envoyCommand } from '../deploy/envoy.ts'
+import { freePorts } from '../deploy/ports.ts'
 import { onStack, percentile, progress, unlimited, visitor } from './bench-stack.ts'
 import { type Row, report, rowOf } from './report.ts'
 import { ask, type Run, type Target } from './wire.ts'
@@ -23,20 +28,26 @@ const connections = Number(values.connections)
 /** Counted as in production, but never reached. */
 const counted = Object.fromEntries(Object.keys(unlimited).map(name => [name, '1000000000']))
 const routes = { public: '/health', authenticated: '/status' } as const
-const doors = ['direct', 'envoy', 'gateway', 'remembering gateway'] as const
+const doors = ['direct', 'bare envoy', 'envoy', 'gateway', 'remembering gateway'] as const
 /** Verified tokens that gateway remembers. */
 const REMEMBERED = 10_000
 /** What the other services answer to someone signed in, through Envoy. */
-const others = ['/auth/me', '/rag/status'] as const
-type Name = `${keyof typeof routes} ${(typeof doors)[number]}` | (typeof others)[number]
+const elsewhere = ['/auth/me', '/rag/status'] as const
+type Name = `${keyof typeof routes} ${(typeof doors)[number]}` | (typeof elsewhere)[number]
 
 await onStack(counted, async ({ url, ports }) => {
   const { headers } = await visitor(url, 'bench')
   const services = [ports.auth, ports.agent, ports.rag]
-  const gateways = await Promise.all([0, REMEMBERED].map(remembered => startGateway(services, remembered)))
+  const others = await Promise.all([startBareEnvoy(ports.agent), startGateway(services, 0), startGateway(services, REMEMBERED)])
   try {
-    const [plain, remembering] = gateways.map(gateway => gateway.port) as [number, number]
-    const port = { direct: ports.agent, envoy: ports.gateway, gateway: plain, 'remembering gateway': remembering }
+    const [bare, plain, remembering] = others.map(other => other.port) as [number, number, number]
+    const port: Record<(typeof doors)[number], number> = {
+      direct: ports.agent,
+      'bare envoy': bare,
+      envoy: ports.gateway,
+      gateway: plain,
+      'remembering gateway': remembering,
+    }
     const runs = new Map<Name, Run[]>()
     // The first round warms what there is to warm and does not count.
     for (let round = 0; round <= rounds; round++) {
@@ -45,13 +56,13 @@ await onStack(counted, async ({ url, ports }) => {
         progress(`round ${round}/${rounds} ${name}: ${Math.round(run.perSecond)}/s, p50 ${p50(run).toFixed(2)} ms`)
         if (round > 0) runs.set(name, [...(runs.get(name) ?? []), run])
       }
-      for (const kind of ['public', 'authenticated'] as const) {
-        for (const door of doors) {
-          const path = door === 'direct' ? routes[kind] : `/agent${routes[kind]}`
+      for (const door of doors) {
+        for (const kind of ['public', 'authenticated'] as const) {
+          const path = door === 'direct' || door === 'bare envoy' ? routes[kind] : `/agent${routes[kind]}`
           await measure(`${kind} ${door}`, { port: port[door], path, headers: kind === 'public' ? {} : headers })
         }
       }
-      for (const path of others) await measure(path, { port: port.envoy, path, headers })
+      for (const path of elsewhere) await measure(path, { port: port.envoy, path, headers })
     }
     report({
       name: 'edge',
@@ -63,7 +74,7 @@ await onStack(counted, async ({ url, ports }) => {
       notClaimed: 'absolute speed; the load generator and Redis share the cores with everything measured.',
     })
   } finally {
-    for (const { stop } of gateways) stop()
+    for (const { stop } of others) await stop()
   }
 })
 
@@ -76,6 +87,48 @@ async function startGateway(services: number[], remembered: number) {
   return { port: Number(new URL(String(address)).port), stop: () => gateway.kill() }
 }
 
+/** The same Envoy with one route to the agent and no filter but the one that passes on: less than this no edge of Envoy costs. */
+async function startBareEnvoy(agent: number) {
+  const dir = await mkdtemp(join(tmpdir(), 'bare-envoy-'))
+  const port = (await freePorts({})).gateway
+  const at = (port_value: number) => ({ socket_address: { address: '127.0.0.1', port_value } })
+  const typed = (name: string, type: string, more: object = {}) => ({
+    name,
+    typed_config: { '@type': `type.googleapis.com/envoy.extensions.filters.${type}`, ...more },
+  })
+  const manager = typed('http', 'network.http_connection_manager.v3.HttpConnectionManager', {
+    stat_prefix: 'bare',
+    http_filters: [typed('router', 'http.router.v3.Router')],
+    route_config: {
+      virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'agent' } }] }],
+    },
+  })
+  const endpoint = { lb_endpoints: [{ endpoint: { address: at(agent) } }] }
+  const clusters = [{ name: 'agent', type: 'STATIC', load_assignment: { cluster_name: 'agent', endpoints: [endpoint] } }]
+  const listeners = [{ name: 'all', address: at(port), filter_chains: [{ filters: [manager] }] }]
+  const files = { config: join(dir, 'listeners.json'), clusters: join(dir, 'clusters.json') }
+  await writeFile(files.config, JSON.stringify({ static_resources: { listeners } }))
+  await writeFile(files.clusters, JSON.stringify({ static_resources: { clusters } }))
+  const { command, args } = await envoyCommand(files)
+  const envoy = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  while (
+    !(await fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    ))
+  ) {
+    if (envoy.exitCode !== null) throw new Error('The bare Envoy ended')
+    await pause(50)
+  }
+  return {
+    port,
+    async stop() {
+      envoy.kill()
+      await rm(dir, { recursive: true })
+    },
+  }
+}
+
 function p50({ ms }: Run): number {
   return percentile(ms, 0.5)
 }
@@ -84,7 +137,8 @@ function rowsOf(runs: Map<Name, Run[]>): Row[] {
   const of = (name: Name) => runs.get(name) ?? []
   const speeds = (name: Name) => of(name).map(({ perSecond }) => perSecond)
   const ratio = (one: Name, other: Name) => speeds(one).map((value, i) => value / (speeds(other)[i] ?? 1))
-  const added = of('authenticated envoy').map((run, i) => p50(run) - p50(of('authenticated direct')[i] as Run))
+  const added = (door: 'envoy' | 'bare envoy') =>
+    of(`authenticated ${door}`).map((run, i) => p50(run) - p50(of('authenticated direct')[i] as Run))
   return [
     rowOf('authenticated beside public, both through Envoy', 'of public', ratio('authenticated envoy', 'public envoy')),
     rowOf('authenticated, Envoy beside the gateway', 'times', ratio('authenticated envoy', 'authenticated gateway')),
@@ -93,7 +147,9 @@ function rowsOf(runs: Map<Name, Run[]>): Row[] {
       'times',
       ratio('authenticated envoy', 'authenticated remembering gateway'),
     ),
-    rowOf('authenticated, added by Envoy at p50', 'ms', added),
+    rowOf('authenticated, Envoy beside the bare Envoy', 'times', ratio('authenticated envoy', 'authenticated bare envoy')),
+    rowOf('authenticated, added by Envoy at p50', 'ms', added('envoy')),
+    rowOf('authenticated, added by the bare Envoy at p50', 'ms', added('bare envoy')),
     ...(['public', 'authenticated'] as const).flatMap(kind =>
       doors.flatMap(door => [
         rowOf(`${kind}, ${door}`, 'requests/s', speeds(`${kind} ${door}`)),
@@ -105,6 +161,6 @@ function rowsOf(runs: Map<Name, Run[]>): Row[] {
         ),
       ]),
     ),
-    ...others.map(path => rowOf(`${path}, envoy`, 'requests/s', speeds(path))),
+    ...elsewhere.map(path => rowOf(`${path}, envoy`, 'requests/s', speeds(path))),
   ]
 }
