@@ -25,7 +25,7 @@ export function openJournal(runs: Runs, holdings: Holdings, id: string, { userId
   const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: IDLE_MS }] : [])])
   const waiting: Told[] = []
   const held = new Set<string>()
-  const written: Promise<unknown>[] = []
+  let written: Promise<unknown> = Promise.resolve()
   let begun: Promise<unknown> | undefined
   let lost: unknown
 
@@ -33,7 +33,7 @@ export function openJournal(runs: Runs, holdings: Holdings, id: string, { userId
     one.catch(error => {
       lost ??= error
     })
-    written.push(one)
+    written = Promise.allSettled([written, one]).then(() => {}) // what the others gave is let go of
     return one
   }
 
@@ -78,9 +78,10 @@ export function openJournal(runs: Runs, holdings: Holdings, id: string, { userId
     },
 
     /** Sends what has been gathered; resolves once all has been written, and rejects when something was not. */
-    flush() {
+    async flush() {
       send()
-      return Promise.all(written)
+      await written
+      if (lost) throw lost
     },
   }
 }
