@@ -74,7 +74,7 @@ bench-full: setup ## Measure it in full (about an hour and a half, an hour more 
 	@$(NODE) benchmarks/login.ts
 	@$(NODE) benchmarks/answers.ts
 	@$(NODE) benchmarks/questions.ts
-	@$(NODE) benchmarks/search.ts --sizes 1000,10000,100000,1000000 $(PEERS)
+	@$(NODE) benchmarks/search.ts --sizes 1000,10000,100000,1000000 --text ../shared/eval/scifact $(PEERS)
 	@$(NODE) benchmarks/scale.ts --chunks 128000 --collections 10240
 	@$(NODE) benchmarks/load.ts --users 128 --seconds 210
 	@$(NODE) benchmarks/ingest.ts --documents 2000 --load 10000 --rounds 1

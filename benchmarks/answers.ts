@@ -4,8 +4,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { gunzipSync } from 'node:zlib'
 import { SMALLTALK } from '../src/agent/models/local-weights.ts'
+import { lines } from './beir.ts'
 import { onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { interval, mean } from './measures.ts'
 import { type Row, report, rowOf } from './report.ts'
@@ -45,7 +45,7 @@ if (!existsSync(values.data)) {
   progress(`There is no ${values.data}; name a folder of the BEIR layout with answers in the queries' metadata with --data.`)
   process.exit(0)
 }
-const paragraphs = lines<Paragraph>('corpus.jsonl.gz')
+const paragraphs = lines<Paragraph>(join(values.data, 'corpus.jsonl.gz'))
 const home = new Map(
   readFileSync(join(values.data, 'qrels/test.tsv'), 'utf8')
     .trim()
@@ -53,7 +53,7 @@ const home = new Map(
     .slice(1)
     .map(line => line.split('\t') as [string, string]),
 )
-const all = lines<Question>('queries.jsonl.gz').filter(({ metadata }) => metadata?.answers?.length > 0)
+const all = lines<Question>(join(values.data, 'queries.jsonl.gz')).filter(({ metadata }) => metadata?.answers?.length > 0)
 const questions = spread(Number(values.questions))
 
 const rows: Row[] = []
@@ -205,12 +205,4 @@ async function firstDelta({ headers, url }: Visitor, question: string): Promise<
     if (!first && heard.includes('event: delta')) first = performance.now()
   }
   return first && passages ? first - passages : 0
-}
-
-function lines<Line>(name: string): Line[] {
-  return gunzipSync(readFileSync(join(values.data, name)))
-    .toString()
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line))
 }

@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { gunzipSync } from 'node:zlib'
 import type { SearchMode } from '../src/contracts/search.ts'
 import { ragConfig } from '../src/rag/config.ts'
+import { documents, judgedQueries, type Query } from './beir.ts'
 import { onStack, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { interval, type Judgements, mean, ndcg, recall, reciprocalRank } from './measures.ts'
 import { type Row, report } from './report.ts'
@@ -62,15 +62,9 @@ function keep() {
   })
 }
 
-interface Query {
-  id: string
-  text: string
-  judged: Judgements
-}
-
 async function measure(reader: Visitor, name: string): Promise<Row[]> {
   const folder = join(values.data, name)
-  const { twins, empty } = await fill(reader, name, lines(join(folder, 'corpus.jsonl.gz')))
+  const { twins, empty } = await fill(reader, name, documents(folder))
   const queries = judgedQueries(folder)
   const rankings = new Map<SearchMode, string[][]>()
   for (const mode of modes) {
@@ -87,8 +81,8 @@ async function measure(reader: Visitor, name: string): Promise<Row[]> {
  * Uploads a set and waits until all of it can be found; gives the set's ids of each document, for equal texts are one document, and how
  * many have no text.
  */
-async function fill(reader: Visitor, name: string, documents: Record<string, string>[]) {
-  const files = documents.map(({ _id = '', title, text = '' }) => new File([title ? `${title}\n\n${text}` : text], _id))
+async function fill(reader: Visitor, name: string, texts: { id: string; text: string }[]) {
+  const files = texts.map(({ id, text }) => new File([text], id))
   const began = performance.now()
   const entries = await reader.addAll(files)
   const refused = entries.flatMap(entry => ('failure' in entry ? [entry] : []))
@@ -102,13 +96,24 @@ async function fill(reader: Visitor, name: string, documents: Record<string, str
     progress(`${name}: ${i + 1} of ${entries.length} documents`)
   }
   while ((await reader.waiting()) > 0) await pause(LOOK_MS)
-  const failed: typeof refused = JSON.parse((await reader.send('GET', '/rag/documents?state=failed&limit=200')).text).documents
-  const without = [...refused, ...failed]
+  const without = [...refused, ...(await failed(reader))]
   const other = without.find(({ failure }) => failure.code !== 'no_text')
   if (other) throw new Error(`${name}: ${other.title} failed: ${other.failure.code}`)
   const seconds = (performance.now() - began) / 1000
   progress(`${name}: ${entries.length} documents in ${seconds.toFixed(0)} s, ${without.length} without text`)
   return { twins, empty: without.length }
+}
+
+/** Documents that could not be made findable, and why. */
+async function failed(reader: Visitor): Promise<{ title: string; failure: { code: string } }[]> {
+  const found = []
+  let more = ''
+  do {
+    const page = JSON.parse((await reader.send('GET', `/rag/documents?state=failed&limit=200${more}`)).text)
+    found.push(...page.documents)
+    more = page.next_cursor ? `&cursor=${page.next_cursor}` : ''
+  } while (more)
+  return found
 }
 
 async function isOver(reader: Visitor, job: string): Promise<boolean> {
@@ -153,25 +158,6 @@ function rowsOf(name: string, queries: Query[], rankings: Map<SearchMode, string
     ]),
     row('hybrid above the better leg', 'nDCG@10, paired', gained),
   ]
-}
-
-function judgedQueries(folder: string): Query[] {
-  const judged = new Map<string, Judgements>()
-  for (const line of readFileSync(join(folder, 'qrels/test.tsv'), 'utf8').trim().split('\n').slice(1)) {
-    const [query = '', document = '', gain = '0'] = line.split('\t')
-    judged.set(query, (judged.get(query) ?? new Map()).set(document, Number(gain)))
-  }
-  return lines(join(folder, 'queries.jsonl.gz'))
-    .map(({ _id = '', text = '' }) => ({ id: _id, text, judged: judged.get(_id) ?? new Map<string, number>() }))
-    .filter(({ judged: one }) => [...one.values()].some(gain => gain > 0))
-}
-
-function lines(path: string): Record<string, string>[] {
-  return gunzipSync(readFileSync(path))
-    .toString()
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line))
 }
 
 function round(value: number): number {

@@ -1,0 +1,40 @@
+// Reads folders of the BEIR layout: corpus.jsonl.gz, queries.jsonl.gz and qrels/test.tsv.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import type { Judgements } from './measures.ts'
+
+export interface Query {
+  id: string
+  text: string
+  judged: Judgements
+}
+
+/** The objects of a file of JSON lines, packed with gzip. */
+export function lines<Line = Record<string, string>>(path: string): Line[] {
+  return gunzipSync(readFileSync(path))
+    .toString()
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+}
+
+/** The texts of a folder, each below its title. */
+export function documents(folder: string): { id: string; text: string }[] {
+  return lines(join(folder, 'corpus.jsonl.gz')).map(({ _id = '', title, text = '' }) => ({
+    id: _id,
+    text: title ? `${title}\n\n${text}` : text,
+  }))
+}
+
+/** The queries for which some document is right. */
+export function judgedQueries(folder: string): Query[] {
+  const judged = new Map<string, Judgements>()
+  for (const line of readFileSync(join(folder, 'qrels/test.tsv'), 'utf8').trim().split('\n').slice(1)) {
+    const [query = '', document = '', gain = '0'] = line.split('\t')
+    judged.set(query, (judged.get(query) ?? new Map()).set(document, Number(gain)))
+  }
+  return lines(join(folder, 'queries.jsonl.gz'))
+    .map(({ _id = '', text = '' }) => ({ id: _id, text, judged: judged.get(_id) ?? new Map<string, number>() }))
+    .filter(({ judged: one }) => [...one.values()].some(gain => gain > 0))
+}

@@ -1,0 +1,78 @@
+// Whom search is measured beside: what is right, the bare index, and servers of others.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import hnswlib from 'hnswlib-node'
+import { efSearch } from '../src/rag/vectors.ts'
+import { progress } from './bench-stack.ts'
+
+export const DIMENSIONS = 384
+export const TOP = 10
+/** As in src/rag/vectors.ts, for all that are compared; so is efSearch. */
+export const [M, EF_CONSTRUCTION] = [16, 200]
+const python = resolve(import.meta.dirname, '../run/peers/bin/python')
+
+export interface Measured {
+  /** Places of the vectors found for each question, best first. */
+  found: number[][]
+  ms: number[]
+}
+
+/** The ten nearest by comparing every vector. */
+export function exact(vectors: Float32Array, query: Float32Array): number[] {
+  const best: { id: number; score: number }[] = []
+  for (let id = 0, at = 0; at < vectors.length; id++) {
+    let score = 0
+    for (let i = 0; i < DIMENSIONS; i++) score += (query[i] as number) * (vectors[at++] as number)
+    if (best.length === TOP && score <= (best.at(-1)?.score ?? 0)) continue
+    best.push({ id, score })
+    best.sort((a, b) => b.score - a.score)
+    best.length = Math.min(best.length, TOP)
+  }
+  return best.map(({ id }) => id)
+}
+
+/** The graph of the collection in `dir`, with nothing around it; one that is too small for a graph gets one. Its labels are the passages' ids, from 1. */
+export function bareIndex(dir: string, vectors: Float32Array): hnswlib.HierarchicalNSW {
+  const size = vectors.length / DIMENSIONS
+  const index = new hnswlib.HierarchicalNSW('ip', DIMENSIONS)
+  const own = join(dir, 'vectors.hnsw')
+  if (existsSync(own)) index.readIndexSync(own)
+  else {
+    index.initIndex(size, M, EF_CONSTRUCTION, 100)
+    for (let i = 0; i < size; i++) index.addPoint([...vectors.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS)], i + 1)
+  }
+  index.setEf(efSearch(size))
+  return index
+}
+
+export function askBare(index: hnswlib.HierarchicalNSW, asked: Float32Array[]): Measured {
+  const measured: Measured = { found: [], ms: [] }
+  for (const vector of asked) {
+    const began = performance.now()
+    measured.found.push(index.searchKnn([...vector], TOP).neighbors.map(label => label - 1))
+    measured.ms.push(performance.now() - began)
+  }
+  return measured
+}
+
+/** The same questions to servers of others, each over its own interface; see peers.py. Their data lies in `home` meanwhile. */
+export async function* peers(
+  home: string,
+  vectors: Float32Array,
+  asked: Float32Array[],
+): AsyncGenerator<Measured & { name: string }> {
+  if (!existsSync(python)) return progress('No peers: make bench-peers brings them.')
+  const [stored, questions] = [join(home, 'vectors.bin'), join(home, 'questions.bin')]
+  writeFileSync(stored, vectors)
+  writeFileSync(questions, Float32Array.from(asked.flatMap(vector => [...vector])))
+  const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(efSearch(vectors.length / DIMENSIONS))]
+  const running = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  process.once('exit', () => running.kill('SIGINT')) // which lets it end the servers it has started
+  for await (const line of createInterface(running.stdout)) yield JSON.parse(line)
+  if (running.exitCode === null) await once(running, 'exit')
+  if (running.exitCode !== 0) throw new Error('A peer failed')
+  rmSync(stored)
+}
