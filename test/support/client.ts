@@ -46,9 +46,9 @@ export async function send(
 
 /** Registers (unless that was done) and signs in. */
 export async function person(url: string, username: string, secret = password): Promise<Person> {
-  await send(url, 'POST', '/auth/register', { username, password: secret })
+  const registered = await send(url, 'POST', '/auth/register', { username, password: secret })
   const { body, text } = await send(url, 'POST', '/auth/login', { username, password: secret })
-  if (!body?.token) throw new Error(`${username} could not sign in: ${text}`)
+  if (!body?.token) throw new Error(`${username} could not sign in: ${text}; on registering: ${registered.text}`)
   const { token, refresh_token, user_info } = body
   const as = (method: string, path: string, sent?: unknown, headers: Record<string, string> = {}) =>
     send(url, method, path, sent, { authorization: `Bearer ${token}`, ...headers })
