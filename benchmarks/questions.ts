@@ -28,7 +28,7 @@ const DOCUMENT = 500
 const CENTRES = 256
 const ROUNDS = 5
 const TOP = 5
-type Way = 'embedding' | 'words' | SearchMode
+type Way = 'embedding' | 'words' | 'status' | SearchMode
 
 const home = mkdtempSync(join(tmpdir(), 'questions-'))
 const lanes = await openBenchLanes()
@@ -123,6 +123,7 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
   const ways: Record<Way, (query: string) => Promise<number>> = {
     embedding: query => clocked(() => lanes.embedQuery(query)),
     words: query => clocked(() => lanes.find({ dir, question: query, weight: 0, limit: TOP, min_score: 0 })),
+    status: async () => (await asker.send('GET', '/agent/status')).ms,
     vector: query => ask(asker, query, 'vector'),
     lexical: query => ask(asker, query, 'lexical'),
     hybrid: query => ask(asker, query, 'hybrid'),
@@ -131,7 +132,7 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
   const each = Math.ceil(Number(values.questions) / ROUNDS)
   const rounds: Record<Way, number>[][] = []
   for (let round = 0; round <= ROUNDS; round++) {
-    const times = Array.from({ length: each }, () => ({ embedding: 0, words: 0, vector: 0, lexical: 0, hybrid: 0 }))
+    const times = Array.from({ length: each }, () => ({ embedding: 0, words: 0, status: 0, vector: 0, lexical: 0, hybrid: 0 }))
     for (let n = 0; n < each; n++)
       for (const [turn, way] of names.entries()) {
         const asked = (n + turn * Math.floor(each / names.length)) % each
@@ -149,6 +150,7 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
   }
   add('embedding alone, p50', ({ embedding }) => embedding)
   add('full text alone, p50', ({ words }) => words)
+  add('a reply of no work through the edge, p50', ({ status }) => status)
   for (const mode of ['vector', 'lexical', 'hybrid'] as const) {
     add(`${mode} through the edge, p50`, ({ [mode]: ms }) => ms)
     add(`${mode} through the edge, p99`, ({ [mode]: ms }) => ms, 0.99)
