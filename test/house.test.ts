@@ -131,3 +131,13 @@ t.test('nothing is left for later, and no type is given up', async t => {
     [],
   )
 })
+
+t.test('what a test starts does not live in a folder that goes before it has ended', async t => {
+  const found = sourcesOf('test/**/*.ts').filter(
+    ({ text }) => /\b(startStack|buildService)\(/.test(text) && /\.testdir\(/.test(text),
+  )
+  t.same(
+    found.map(({ path }) => path),
+    [],
+  )
+})

@@ -6,6 +6,7 @@ import { authConfig } from '../../src/auth/config.ts'
 import { authService } from '../../src/auth/plugin.ts'
 import { openMac, openWrap } from '../../src/auth/secrets.ts'
 import { buildService } from '../../src/platform/service.ts'
+import { folder } from '../support/folder.ts'
 import { privateRedis } from '../support/redis.ts'
 import { environment } from '../support/services.ts'
 import { asking, personAt } from './house.ts'
@@ -55,7 +56,7 @@ t.test('both secrets are replaced step by step, and nobody notices but a key tha
     await running?.close()
     const jwt = secrets.split(',').map(one => `${one}jwt`)
     running = await buildService(
-      authService(authConfig({ ...base, SECRET_KEY: secrets, JWT_SECRET_KEY: jwt.join(','), AUDIT_DIR: t.testdir() })),
+      authService(authConfig({ ...base, SECRET_KEY: secrets, JWT_SECRET_KEY: jwt.join(','), AUDIT_DIR: folder(t) })),
     )
     return running
   }

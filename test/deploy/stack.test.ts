@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { livingPid } from '../../deploy/pids.ts'
 import { pidsOf, type StackOrder, startStack } from '../../deploy/stack.ts'
+import { folder } from '../support/folder.ts'
 import { lives } from './lives.ts'
 
 t.test('stop leaves no process and no pid file, and the next start finds the same secrets and data', async t => {
-  const dir = t.testdir()
+  const dir = folder(t)
   const order: StackOrder = { dir, parts: ['redis', 'auth'] }
   const first = await startStack(order)
   const pids = [first.pid('redis'), first.pid('auth')]
@@ -33,7 +34,7 @@ t.test('stop leaves no process and no pid file, and the next start finds the sam
 })
 
 t.test('the environment of a running service holds what it declares and nothing of ours', async t => {
-  const stack = await startStack({ dir: t.testdir(), parts: ['redis', 'auth'], env: { OPENAI_API_KEY: 'for the agent alone' } })
+  const stack = await startStack({ dir: folder(t), parts: ['redis', 'auth'], env: { OPENAI_API_KEY: 'for the agent alone' } })
   t.teardown(() => stack.stop())
   const environment = readFileSync(`/proc/${stack.pid('auth')}/environ`, 'utf8')
   t.match(environment, `JWT_SECRET_KEY=${stack.env.JWT_SECRET_KEY}`)
@@ -43,7 +44,7 @@ t.test('the environment of a running service holds what it declares and nothing 
 
 t.test('a part killed from outside is named and comes back by itself', async t => {
   const said = new EventEmitter()
-  const stack = await startStack({ dir: t.testdir(), parts: ['redis'], say: sentence => said.emit('say', sentence) })
+  const stack = await startStack({ dir: folder(t), parts: ['redis'], say: sentence => said.emit('say', sentence) })
   t.teardown(() => stack.stop())
   const killed = stack.pid('redis')
   const named = once(said, 'say')
@@ -54,7 +55,7 @@ t.test('a part killed from outside is named and comes back by itself', async t =
 })
 
 t.test('a service that refuses its configuration ends the start with its own sentence', async t => {
-  const dir = t.testdir()
+  const dir = folder(t)
   const start = startStack({ dir, parts: ['redis', 'auth'], env: { TOKEN_EXPIRY_MINUTES: 'soon' } })
   await t.rejects(start, { message: /^auth stopped \(exit code 1\)[\s\S]*TOKEN_EXPIRY_MINUTES/ })
   t.same(readdirSync(pidsOf(dir)), [])
@@ -66,12 +67,12 @@ t.test('a Redis without a proper password is refused in a sentence', async t => 
     { REDIS_PASSWORD: 'short' },
     { REDIS_PASSWORD: 'long enough but\nrename-command' },
   ]) {
-    await t.rejects(startStack({ dir: t.testdir(), parts: ['redis'], env }), { message: /^REDIS_PASSWORD must be 16 or more/ })
+    await t.rejects(startStack({ dir: folder(t), parts: ['redis'], env }), { message: /^REDIS_PASSWORD must be 16 or more/ })
   }
 })
 
 t.test('a second stack in the same folder is refused, one in another folder is not', async t => {
-  const order: StackOrder = { dir: t.testdir({ a: {}, b: {} }), parts: ['redis'] }
+  const order: StackOrder = { dir: folder(t), parts: ['redis'] }
   const first = await startStack(order)
   t.teardown(() => first.stop())
   await t.rejects(startStack(order), { message: /^A stack already runs in .* make stop ends it\.$/ })
@@ -82,7 +83,7 @@ t.test('a second stack in the same folder is refused, one in another folder is n
 })
 
 t.test('what a killed process in charge left running is ended by the next start', async t => {
-  const dir = t.testdir()
+  const dir = folder(t)
   const program = `
     import { startStack } from ${JSON.stringify(join(import.meta.dirname, '../../deploy/stack.ts'))}
     await startStack({ dir: ${JSON.stringify(dir)}, parts: ['redis'] })

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { startStack } from '../../deploy/stack.ts'
 import { askAt } from '../edge/envoy.ts'
 import { person } from '../support/client.ts'
+import { folder } from '../support/folder.ts'
 import type { Clients } from './slow-clients.ts'
 
 const COUNT = 2_000
@@ -25,7 +26,7 @@ const SENDER_EVERY_MS = 5
 const READER_EVERY_MS = 8
 
 const limits = ['CALLER_PER_MIN', 'ADDRESS_PER_MIN', 'LOGIN_PER_MIN'].map(name => [`LIMIT_${name}`, '0'])
-const stack = await startStack({ dir: t.testdir(), env: { ...Object.fromEntries(limits), LOG_LEVEL: 'warn' } })
+const stack = await startStack({ dir: folder(t), env: { ...Object.fromEntries(limits), LOG_LEVEL: 'warn' } })
 t.teardown(() => stack.stop())
 const ada = await person(stack.url, 'ada')
 const headers = { authorization: `Bearer ${ada.token}` }

@@ -5,12 +5,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startStack } from '../../deploy/stack.ts'
 import { person } from '../support/client.ts'
+import { folder } from '../support/folder.ts'
 
 const CLIENTS = 16
 
 t.test('a stop says so first, lets what is under way end, and loses no request', async t => {
   const env = { LIMIT_CALLER_PER_MIN: '0', LIMIT_ADDRESS_PER_MIN: '0' }
-  const stack = await startStack({ dir: t.testdir(), env })
+  const stack = await startStack({ dir: folder(t), env })
   t.teardown(() => stack.stop())
   const ada = await person(stack.url, 'ada')
   const headers = { authorization: `Bearer ${ada.token}` }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Test } from 'tap'
 import { startStack } from '../../deploy/stack.ts'
 import { type Person, person, type Reply } from '../support/client.ts'
+import { folder } from '../support/folder.ts'
 
 /** The edge and the services do their work here, not their counting. */
 const unlimited = Object.fromEntries(
@@ -34,7 +35,7 @@ interface Reader extends Person {
 
 /** `users` upload `documents` each; then `searches` questions are asked, each by one of them about another. */
 export async function crowd(t: Test, users: number, documents: number, searches: number) {
-  const stack = await startStack({ dir: t.testdir(), env })
+  const stack = await startStack({ dir: folder(t), env })
   t.teardown(() => stack.stop())
   const owner = new Map<string, number>()
   const readers: Reader[] = []

@@ -5,6 +5,7 @@ import t from 'tap'
 import { until } from '../auth/house.ts'
 import { signingKey } from '../auth/signing.ts'
 import { send } from '../support/client.ts'
+import { folder } from '../support/folder.ts'
 import { freePort, privateRedis } from '../support/redis.ts'
 import { auth, environment } from '../support/services.ts'
 
@@ -16,7 +17,7 @@ t.test('no secret, token or password is in any line of log, at the most talkativ
   const env = environment(redis, {
     LOG_LEVEL: 'trace',
     AUTH_SERVICE_PORT: String(port),
-    AUDIT_DIR: t.testdir(),
+    AUDIT_DIR: folder(t),
     ADMIN_USERNAME: 'root',
     ADMIN_PASSWORD: rootPassword,
   })

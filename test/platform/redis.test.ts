@@ -3,6 +3,7 @@ import { authConfig } from '../../src/auth/config.ts'
 import { authService } from '../../src/auth/plugin.ts'
 import { buildService } from '../../src/platform/service.ts'
 import { type Ask, asking, house, until } from '../auth/house.ts'
+import { folder } from '../support/folder.ts'
 import { environment, password } from '../support/services.ts'
 import { verifier } from './verifier.ts'
 
@@ -64,7 +65,7 @@ t.test('a full Redis refuses what would be stored and goes on serving what is th
 
 t.test('auth does not start without Redis, nor on one that may forget', async t => {
   const start = (more: NodeJS.ProcessEnv) =>
-    buildService(authService(authConfig({ ...environment(redis), AUDIT_DIR: t.testdir(), ...more })))
+    buildService(authService(authConfig({ ...environment(redis), AUDIT_DIR: folder(t), ...more })))
   await t.rejects(start({ REDIS_URL: 'redis://127.0.0.1:1' }), {
     message: 'Redis does not answer at 127.0.0.1:1; start it first.',
   })

@@ -5,6 +5,7 @@ import { authService } from '../../src/auth/plugin.ts'
 import { buildService } from '../../src/platform/service.ts'
 import { asking, house, until } from '../auth/house.ts'
 import { claimsOf, headerOf, sealed, signingKey } from '../auth/signing.ts'
+import { folder } from '../support/folder.ts'
 import { freePort } from '../support/redis.ts'
 import { verifier } from './verifier.ts'
 
@@ -32,7 +33,7 @@ t.test('while auth is away, known keys go on working, unknown ones are 503, and 
   t.match(await ask({ authorization: `Bearer ${strange}` }), { status: /^(401|503)$/ })
   t.equal((await ask()).status, 401)
 
-  const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: t.testdir() })))
+  const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: folder(t) })))
   t.teardown(() => again.close())
   await again.listen({ host: '127.0.0.1', port: Number(new URL(url).port) })
   t.equal((await ask(unseen)).status, 200)
@@ -61,7 +62,7 @@ t.test(
       Promise.all((await redis.keys('api_key:*')).toSorted().map(key => redis.hget(key, 'hash')))
     let before: (string | null)[] = []
     for (const secrets of [`${fresh},${env.SECRET_KEY}`, fresh]) {
-      const again = await buildService(authService(authConfig({ ...env, SECRET_KEY: secrets, AUDIT_DIR: t.testdir() })))
+      const again = await buildService(authService(authConfig({ ...env, SECRET_KEY: secrets, AUDIT_DIR: folder(t) })))
       await again.listen({ host: '127.0.0.1', port: Number(new URL(url).port) })
       if (before.length === 0) before = await hashes(again.redis)
       await until(async () => (await status(used)) === 200 && (await hashes(again.redis)).some(hash => !before.includes(hash)))
@@ -80,7 +81,7 @@ t.test('a service that starts before auth is not ready and answers 503, then lea
   t.match(await asking(other, ada.headers)('GET', '/who'), { status: 503, body: { code: 'unavailable' } })
   t.match(await asking(other)('GET', '/ready'), { status: 503, body: { details: [{ path: 'keys' }] } })
   await app.close()
-  const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: t.testdir() })))
+  const again = await buildService(authService(authConfig({ ...env, AUDIT_DIR: folder(t) })))
   t.teardown(() => again.close())
   await again.listen({ host: '127.0.0.1', port })
   await until(async () => (await asking(other)('GET', '/ready')).status === 200)

@@ -10,13 +10,14 @@ import { registerRedis } from '../../src/platform/redis.ts'
 import { signingKey } from '../auth/signing.ts'
 import { person, send } from '../support/client.ts'
 import { docx, pdf } from '../support/files.ts'
+import { folder } from '../support/folder.ts'
 
 const LOOK_EVERY_MS = 2
 const limits = ['ADDRESS', 'CALLER', 'LOGIN', 'LOGIN_ACCOUNT'].map(name => `LIMIT_${name}_PER_MIN`)
 const admin = { ADMIN_USERNAME: 'root', ADMIN_PASSWORD: 'a password of the admin' }
 
 const stack = await startStack({
-  dir: t.testdir(),
+  dir: folder(t),
   env: { ...admin, LOG_LEVEL: 'trace', ...Object.fromEntries(limits.map(name => [name, '0'])) },
 })
 t.teardown(() => stack.stop())
