@@ -53,6 +53,7 @@ export function openRows(dimensions: number) {
       rowOf.set(moved, at)
       ids.pop()
       rowOf.delete(id)
+      if (ids.length === 0) block = new Float32Array(0) // after all have moved into a graph it would stay as large as that
       return true
     },
 
