@@ -168,11 +168,13 @@ async function measure(collection: Collection) {
     Object.values(state.memory).reduce((sum, { bytes }) => sum + bytes, 0) / size / 1024,
     'KiB per chunk',
   )
-  if (values.peers)
+  if (values.peers) {
+    await ours(lanes, dir, asked)
     for await (const peer of peers(home, vectors, asked)) {
       const beside = await ours(lanes, dir, asked)
       add(`rag beside ${peer.name}`, perSecond(beside) / tell(name, peer.name, peer, right), 'of its questions/s')
     }
+  }
   await lanes.close()
   rmSync(dir, { recursive: true, force: true })
 }
