@@ -59,14 +59,14 @@ test-faults: setup ## Kill, damage and break off at length (about half an hour)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/faults-long/*.long.ts)
 
 bench: setup ## Measure what benchmarks/README.md claims, in small (about ten minutes)
-	@$(NODE) benchmarks/edge.ts --rounds 4 --seconds 2
+	@$(NODE) benchmarks/edge.ts --rounds 3 --seconds 1.5
 	@$(NODE) benchmarks/login.ts --rounds 2
 	@$(NODE) benchmarks/answers.ts --questions 200 --timed 100
 	@$(NODE) benchmarks/questions.ts --sizes 1000,10000
-	@$(NODE) benchmarks/search.ts --sizes 1000,10000
+	@$(NODE) benchmarks/search.ts --sizes 1000,10000 --questions 300
 	@$(NODE) benchmarks/scale.ts --chunks 8000 --collections 160
 	@$(NODE) benchmarks/load.ts --users 8 --seconds 24
-	@$(NODE) benchmarks/ingest.ts --documents 200 --load 2000 --rounds 1
+	@$(NODE) benchmarks/ingest.ts --documents 120 --load 1000 --rounds 1
 	@$(NODE) benchmarks/retrieval.ts --sets cranfield,xquad-en
 
 bench-full: setup ## Measure it in full (about an hour and a half, an hour more beside the peers)
