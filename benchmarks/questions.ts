@@ -114,8 +114,8 @@ function directory(collection: string): string {
 }
 
 /**
- * The ways take turns, each with a question that no other way asks just then, so that each finds the machine as the others do: what is done
- * again and again in a row takes half as long. What one way takes more than another is told question by question.
+ * The ways take turns, each with a question that no other way asks just then, so that each finds the machine, and what its caches hold, as
+ * the others do. What one way takes more than another is told question by question.
  */
 async function measure(stack: Stack, asker: Visitor, collection: string, size: number, manner: Manner) {
   await stack.restart('rag')
