@@ -1,11 +1,11 @@
 // How often the answer is right and its citation points at the right paragraph: questions of a SQuAD-like set, asked through the edge; and
 // what an answer costs beside the search it contains. Beside it, where its weights are, the same for the small model of this machine, on a few
 // of the questions: it reads and writes slowly.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SMALLTALK } from '../src/agent/models/local-weights.ts'
-import { lines } from './beir.ts'
+import { judgements, lines } from './beir.ts'
 import { onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { interval, mean } from './measures.ts'
 import { type Row, report, rowOf } from './report.ts'
@@ -46,13 +46,7 @@ if (!existsSync(values.data)) {
   process.exit(0)
 }
 const paragraphs = lines<Paragraph>(join(values.data, 'corpus.jsonl.gz'))
-const home = new Map(
-  readFileSync(join(values.data, 'qrels/test.tsv'), 'utf8')
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map(line => line.split('\t') as [string, string]),
-)
+const home = new Map(judgements(values.data).map(([query, document]) => [query, document]))
 const all = lines<Question>(join(values.data, 'queries.jsonl.gz')).filter(({ metadata }) => metadata?.answers?.length > 0)
 const questions = spread(Number(values.questions))
 

@@ -27,13 +27,20 @@ export function documents(folder: string): { id: string; text: string }[] {
   }))
 }
 
+/** Query, document, and how right that is. */
+export function judgements(folder: string): [query: string, document: string, gain: number][] {
+  const rows = readFileSync(join(folder, 'qrels/test.tsv'), 'utf8').trim().split('\n').slice(1)
+  return rows.map(row => {
+    const [query = '', document = '', gain = '0'] = row.split('\t')
+    return [query, document, Number(gain)]
+  })
+}
+
 /** The queries for which some document is right. */
 export function judgedQueries(folder: string): Query[] {
   const judged = new Map<string, Judgements>()
-  for (const line of readFileSync(join(folder, 'qrels/test.tsv'), 'utf8').trim().split('\n').slice(1)) {
-    const [query = '', document = '', gain = '0'] = line.split('\t')
-    judged.set(query, (judged.get(query) ?? new Map()).set(document, Number(gain)))
-  }
+  for (const [query, document, gain] of judgements(folder))
+    judged.set(query, (judged.get(query) ?? new Map()).set(document, gain))
   return lines(join(folder, 'queries.jsonl.gz'))
     .map(({ _id = '', text = '' }) => ({ id: _id, text, judged: judged.get(_id) ?? new Map<string, number>() }))
     .filter(({ judged: one }) => [...one.values()].some(gain => gain > 0))

@@ -1,9 +1,9 @@
 // What the tests of search share: lanes with the real model, and collections in folders of their own.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Test } from 'tap'
 import { type LaneOptions, type Lanes, openLanes } from '../../src/rag/lanes.ts'
+import { folder as newFolder } from '../support/folder.ts'
 
 const modelsDir = resolve(import.meta.dirname, '../../run/models')
 export const options = { modelsDir, model: 'Xenova/all-MiniLM-L6-v2', embedThreads: 1, chunkTokens: 200, chunkOverlap: 32 }
@@ -19,9 +19,7 @@ export async function lanesFor(t: Test, others: Partial<LaneOptions> = {}): Prom
 
 /** An empty collection. */
 export function folder(t: Test, id = 'c') {
-  const dir = mkdtempSync(join(tmpdir(), 'collection-'))
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
-  return { id, dir }
+  return { id, dir: newFolder(t) }
 }
 
 export const chunkOf = (content: string) => ({ start_byte: 0, end_byte: Buffer.byteLength(content), content })
