@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { authConfig } from '../../src/auth/config.ts'
 import { authService } from '../../src/auth/plugin.ts'
 import { buildService } from '../../src/platform/service.ts'
+import { onceAvailable } from './client.ts'
 import type { PrivateRedis } from './redis.ts'
 
 interface Teardown {
@@ -44,10 +45,17 @@ export async function auth(t: Teardown, env: NodeJS.ProcessEnv) {
 
 export const password = 'correct horse battery'
 
-/** Registers and signs in; gives the session's reply and the header that uses it. */
+/** Registers (unless that was done) and signs in; gives the session's reply and the header that uses it. */
 export async function signedIn(app: Awaited<ReturnType<typeof auth>>['app'], username: string) {
-  await app.inject({ method: 'POST', url: '/register', payload: { username, password } })
-  const reply = await app.inject({ method: 'POST', url: '/login', payload: { username, password } })
+  const post = (url: string) =>
+    onceAvailable(
+      () => app.inject({ method: 'POST', url, payload: { username, password } }),
+      ({ statusCode }) => statusCode,
+    )
+  const registered = await post('/register')
+  const reply = await post('/login')
+  if (reply.statusCode !== 200)
+    throw new Error(`${username} could not sign in: ${reply.body}; on registering: ${registered.body}`)
   const session = reply.json<{ token: string; refresh_token: string; session_id: string; user_info: { user_id: string } }>()
   return { ...session, headers: { authorization: `Bearer ${session.token}` } }
 }
