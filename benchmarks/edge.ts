@@ -31,6 +31,8 @@ const routes = { public: '/health', authenticated: '/status' } as const
 const doors = ['direct', 'bare envoy', 'envoy', 'gateway', 'remembering gateway'] as const
 /** Verified tokens that gateway remembers. */
 const REMEMBERED = 10_000
+/** Longest wait for the Envoy that only passes on to answer, in milliseconds. */
+const START_MS_MAX = 10_000
 /** What the other services answer to someone signed in, through Envoy. */
 const elsewhere = ['/auth/me', '/rag/status'] as const
 type Name = `${keyof typeof routes} ${(typeof doors)[number]}` | (typeof elsewhere)[number]
@@ -111,13 +113,15 @@ async function startBareEnvoy(agent: number) {
   await writeFile(files.clusters, JSON.stringify({ static_resources: { clusters } }))
   const { command, args } = await envoyCommand(files)
   const envoy = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  process.once('exit', () => envoy.kill())
+  const late = Date.now() + START_MS_MAX
   while (
     !(await fetch(`http://127.0.0.1:${port}/health`).then(
       ({ ok }) => ok,
       () => false,
     ))
   ) {
-    if (envoy.exitCode !== null) throw new Error('The bare Envoy ended')
+    if (envoy.exitCode !== null || Date.now() > late) throw new Error('The bare Envoy does not answer')
     await pause(50)
   }
   return {

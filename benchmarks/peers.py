@@ -16,6 +16,7 @@ import numpy
 DIMENSIONS, TOP, M, EF_CONSTRUCTION = 384, 10, 16, 200
 EF_SEARCH = int(sys.argv[4])
 BATCH = 1000
+TOLD = 100_000
 
 
 def read(path):
@@ -23,7 +24,12 @@ def read(path):
     return numpy.fromfile(path, numpy.float32).reshape(-1, DIMENSIONS)
 
 
+def tell(what):
+    print(what, file=sys.stderr, flush=True)
+
+
 def timed(ask, questions):
+    tell("asking")
     for question in questions[:50]:
         ask(question)
     found, ms = [], []
@@ -55,6 +61,8 @@ def chroma(stored, questions, home):
         graph = {"space": "ip", "max_neighbors": M, "ef_construction": EF_CONSTRUCTION, "ef_search": EF_SEARCH}
         table = client.create_collection("passages", configuration={"hnsw": graph}, embedding_function=None)
         for at in range(0, len(stored), BATCH):
+            if at % TOLD == 0:
+                tell(f"{at} stored")
             part = stored[at : at + BATCH].tolist()
             table.add(ids=[str(at + i) for i in range(len(part))], embeddings=part)
         ask = lambda question: [int(one) for one in table.query(query_embeddings=[question], n_results=TOP, include=[])["ids"][0]]
@@ -76,9 +84,12 @@ def pgvector(stored, questions, home):
             db.execute(f"CREATE TABLE passages (id integer PRIMARY KEY, vector vector({DIMENSIONS}))")
             with db.cursor().copy("COPY passages (id, vector) FROM STDIN") as copy:
                 for i, vector in enumerate(stored):
+                    if i % TOLD == 0:
+                        tell(f"{i} stored")
                     copy.write_row((i, text(vector)))
             # A graph that does not fit is built on disk, many times slower: 4 kB a vector.
             db.execute(f"SET maintenance_work_mem = '{max(512, len(stored) // 250)}MB'")
+            tell("making the index")
             db.execute(f"CREATE INDEX ON passages USING hnsw (vector vector_ip_ops) WITH (m = {M}, ef_construction = {EF_CONSTRUCTION})")
             db.execute(f"SET hnsw.ef_search = {EF_SEARCH}")
             sql = f"SELECT id FROM passages ORDER BY vector <#> %s::vector LIMIT {TOP}"
@@ -95,6 +106,7 @@ def lance(stored, questions, home):
     vectors = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(stored.ravel()), DIMENSIONS)
     table = lancedb.connect(home).create_table("passages", pyarrow.table({"id": list(range(len(stored))), "vector": vectors}))
     graph = lancedb.index.HnswFlat(distance_type="dot", num_partitions=1, m=M, ef_construction=EF_CONSTRUCTION)
+    tell("making the index")
     table.create_index("vector", config=graph)
     found = lambda question: table.search(question).distance_type("dot").ef(EF_SEARCH).limit(TOP).select(["id"]).to_arrow()
     return timed(lambda question: found(question)["id"].to_pylist(), questions)
@@ -104,6 +116,7 @@ def usearch(stored, questions, home):
     from usearch.index import Index
 
     index = Index(ndim=DIMENSIONS, metric="ip", connectivity=M, expansion_add=EF_CONSTRUCTION, expansion_search=EF_SEARCH)
+    tell("making the index")
     index.add(numpy.arange(len(stored)), stored)
     return timed(lambda question: index.search(numpy.array(question, numpy.float32), TOP).keys.tolist(), questions)
 
@@ -123,7 +136,7 @@ def main():
         folder = Path(home) / peer.__name__
         folder.mkdir()
         folder.chmod(0o777)
-        print(f"{len(stored)} chunks: {name}", file=sys.stderr, flush=True)
+        tell(f"{len(stored)} chunks: {name}")
         print(json.dumps({"name": name, **peer(stored, questions, str(folder))}), flush=True)
         shutil.rmtree(folder, ignore_errors=True)
 
