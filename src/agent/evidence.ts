@@ -64,7 +64,7 @@ export function openEvidence(url: string) {
       return demand(reply, searchReply).passages
     },
 
-    /** The bytes at a place, or nothing when rag will not give them to this caller (any more). */
+    /** The bytes at a place, or nothing when they are not there for this caller (any more). Throws every other refusal. */
     async bytes(
       asker: Asker,
       { document_id, version, start_byte, end_byte }: Place,
@@ -72,13 +72,14 @@ export function openEvidence(url: string) {
     ): Promise<Buffer | undefined> {
       const headers = { range: `bytes=${start_byte}-${end_byte - 1}` }
       const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
-      if (reply.status === 429 || reply.status >= 500) throw refusal(reply)
-      return reply.status === 206 ? reply.body : undefined
+      if (reply.status === 206) return reply.body
+      if (NOT_THERE.has(reply.status)) return undefined
+      throw refusal(reply)
     },
 
     /**
      * A part of a canonical text (the newest, unless `version` is named), at most `bytesMax` bytes from `start_byte` on, whole
-     * characters only. `end_byte` is where the next part begins; `size` is the whole text's, in bytes.
+     * characters only: what begins within one begins after it. `end_byte` is where the next part begins; `size` is the whole text's, in bytes.
      */
     async read(
       asker: Asker,
@@ -93,10 +94,12 @@ export function openEvidence(url: string) {
       const headers = { range: `bytes=${start_byte}-${start_byte + bytesMax - 1}` }
       const reply = await ask(textPath({ document_id, version }), asker, { headers }, BYTES_MS_MAX, signal)
       if (reply.status !== 206) throw refusal(reply)
-      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(reply.body, { stream: true })
+      const begin = Math.max(0, reply.body.findIndex(isFirstOfCharacter))
+      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(reply.body.subarray(begin), { stream: true })
+      const start = start_byte + begin
       const size = Number(/\/(\d+)$/.exec(reply.headers['content-range'] ?? '')?.[1] ?? reply.body.length)
       const [, named = version ?? ''] = /^"(\w+)"$/.exec(reply.headers.etag ?? '') ?? []
-      return { text, version: named, start_byte, end_byte: start_byte + Buffer.byteLength(text), size }
+      return { text, version: named, start_byte: start, end_byte: start + Buffer.byteLength(text), size }
     },
 
     /** What a document is called, and where it lies. */
@@ -106,6 +109,12 @@ export function openEvidence(url: string) {
     },
   }
 }
+
+/** How rag says that a place is not there. */
+const NOT_THERE = new Set([404, 410, 416])
+
+/** Whether a byte of UTF-8 begins a character. */
+const isFirstOfCharacter = (byte: number) => (byte & 0xc0) !== 0x80
 
 /** Where rag serves a canonical text, from its own root. */
 export function textPath({ document_id, version }: { document_id: string; version?: string }): string {

@@ -6,7 +6,7 @@ import { reasons } from './models/model.ts'
 
 const closed = { additionalProperties: false }
 const Time = Type.String({ format: 'date-time' })
-export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+export const ById = Type.Object({ id: Id })
 
 export const QUESTION_CHARS_MAX = 8000
 /** Most tokens of an answer, and how many may be used when nothing is said. */
@@ -20,7 +20,7 @@ export type Mode = Static<typeof Mode>
 export const Question = Type.Object(
   {
     user_request: Type.String({ minLength: 1, maxLength: QUESTION_CHARS_MAX }),
-    conversation_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    conversation_id: Type.Optional(Id),
     collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: COLLECTIONS_MAX })),
     top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX })),
     mode: Type.Optional(Mode),

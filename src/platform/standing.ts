@@ -18,10 +18,12 @@ export function standing(reply: FastifyReply): AbortSignal {
   reply.raw.once('close', () => clearTimeout(timer))
 
   async function look() {
-    const alive = await server.alive(caller).catch(() => ++unanswered < UNANSWERED_MAX)
+    const alive = await server.alive(caller).catch(() => undefined)
+    unanswered = alive === undefined ? unanswered + 1 : 0
     if (reply.raw.destroyed) return
-    if (!alive) ended.abort()
-    timer = alive ? setTimeout(look, LOOK_MS) : setTimeout(() => reply.raw.destroy(), END_MS)
+    const goesOn = alive ?? unanswered < UNANSWERED_MAX
+    if (!goesOn) ended.abort()
+    timer = goesOn ? setTimeout(look, LOOK_MS) : setTimeout(() => reply.raw.destroy(), END_MS)
   }
   return ended.signal
 }

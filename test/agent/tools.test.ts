@@ -77,6 +77,17 @@ t.test('documents are read in passages that can be cited, in whole characters, a
   }
   t.match(part.structured, { end_byte: at, size: bytes.length })
   t.ok(at > 9000 - 9 && at <= 9010)
+  const [within, next] = [bytes.indexOf('—') + 1, bytes.indexOf('—') + 3]
+  const end = within + 40
+  t.match(
+    await read.run({ document_id, start_byte: within, bytes: end - within }, context(ada.headers)),
+    {
+      text: bytes.toString('utf8', next, end),
+      structured: { start_byte: next, end_byte: end },
+      passages: [{ start_byte: next, end_byte: end }],
+    },
+    'from within a character on, it begins at the next',
+  )
 
   const [found] = (await search.run({ query: 'kiln' }, context(ada.headers))).passages ?? []
   const { collection_id = '' } = found ?? {}

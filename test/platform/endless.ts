@@ -40,9 +40,22 @@ export async function endlessStreams(t: Teardown, env: NodeJS.ProcessEnv, authUr
   }
   const routes = Object.fromEntries((['busy', 'silent', 'stuck'] as const).map(kind => [`/${kind}`, endless(kind)]))
   const app = await verifier(t, env, authUrl, routes)
+  const looks = { answered: 0, unanswered: 0 }
+  const { alive } = app
+  app.alive = async caller => {
+    const found = await alive(caller).catch(error => {
+      looks.unanswered += 1
+      throw error
+    })
+    looks.answered += 1
+    return found
+  }
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
 
   return {
+    /** Looks at whether their readers are signed in, by whether Redis told. */
+    looks,
+
     /** How many are open as the service sees it. */
     open: () => open,
 

@@ -30,6 +30,19 @@ t.test('an open stream ends when its session or key ends, be it busy, silent, or
   await until(() => kept.over !== undefined && streams.open() === 0)
 })
 
+t.test('a stream outlives a Redis that is silent now and then, for as long as one look each time', async t => {
+  const { ada } = await held(home, 'zoe')
+  const stream = await streams.follow('busy', ada.headers)
+  for (let time = 0; time < 3; time++) {
+    const { answered, unanswered } = streams.looks
+    await home.redis.stop()
+    await until(() => streams.looks.unanswered > unanswered)
+    await home.redis.start()
+    await until(() => streams.looks.answered > answered)
+  }
+  t.equal(stream.over, undefined)
+})
+
 t.test('a stream does not outlive a Redis that can no longer say who is signed in', async t => {
   const { ada } = await held(home, 'eve')
   const stream = await streams.follow('busy', ada.headers)

@@ -54,7 +54,7 @@ export function readDocument(evidence: Evidence): Tool {
       // Outside of what was asked, a document is as good as absent.
       if (scope && !scope.includes(collection_id)) throw failure('not_found')
       const about = { document_id, version: part.version, collection_id, title, source: null, metadata: {}, score: 1 }
-      const passages = piecesOf(part.text, start_byte).map(piece => ({
+      const passages = piecesOf(part.text, part.start_byte).map(piece => ({
         ...about,
         ...piece,
         chunk_id: `${document_id}-${piece.start_byte}`,
