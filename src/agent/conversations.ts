@@ -7,14 +7,22 @@ import { type Redis, script } from '../platform/redis.ts'
 import type { Conversation, ConversationList } from './schemas.ts'
 import { citationsOf, documentsOf, type Segment, textOf, without } from './segments.ts'
 
+/** What one user keeps, all conversations together; the oldest go first. */
 const CONVERSATIONS_MAX = 100
-/** Messages kept in one conversation; a question and its answer are two. */
+const BYTES_MAX = 4 * 1024 * 1024
+/** What is kept of one conversation; a question and its answer are two messages, and the last two stay whatever they take. */
 const MESSAGES_MAX = 200
+const CONVERSATION_BYTES_MAX = 1024 * 1024
 /** Questions given to the flow as context. */
 const EARLIER_MAX = 10
 const TITLE_CHARS_MAX = 80
 /** How long a conversation nobody adds to is kept, in milliseconds. */
-export const IDLE_MS = 90 * 86_400_000
+const IDLE_MS = 90 * 86_400_000
+/**
+ * How long a note that a conversation holds something of a document is kept, in milliseconds. All notes of a conversation are made again
+ * when that was last done longer than `IDLE_MS` ago, so that each outlives it.
+ */
+export const NOTED_MS = 2 * IDLE_MS
 
 /** One question with its answer, as kept. */
 export interface Exchange {
@@ -28,28 +36,46 @@ type Kept =
   | { role: 'user'; text: string; run_id: string; at: number }
   | { role: 'assistant'; segments: Segment[]; grounded: boolean; run_id: string; at: number }
 
-// KEYS: user, index, conversation, messages. ARGV: id, '1' when it must be new, title, now, two messages, most messages, most
-// conversations, idle ms, key prefix of conversations. Returns 0 when the user or the conversation is gone, so that nothing comes back.
+// KEYS: user, index, conversation, messages. ARGV: id, '1' when it must be new, title, now, two messages, '1' when its notes were just
+// made again, idle ms, key prefix of conversations, then the most of: messages and bytes of one, conversations and bytes of all. Returns 0
+// when the user or the conversation is gone, so that nothing comes back, and 2, with nothing done, when its notes must be made again first.
 const APPEND = `
 if redis.call('HGET', KEYS[1], 'disabled') ~= '0' then return 0 end
-if ARGV[2] == '1' then redis.call('HSET', KEYS[3], 'title', ARGV[3], 'created', ARGV[4])
+if ARGV[2] == '1' then redis.call('HSET', KEYS[3], 'title', ARGV[3], 'created', ARGV[4], 'noted', ARGV[4])
 elseif redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
+local noted = tonumber(redis.call('HGET', KEYS[3], 'noted') or 0)
+if ARGV[7] == '1' then redis.call('HSET', KEYS[3], 'noted', ARGV[4])
+elseif ARGV[4] - noted > tonumber(ARGV[8]) then return 2 end
 redis.call('HSET', KEYS[3], 'updated', ARGV[4])
-redis.call('RPUSH', KEYS[4], ARGV[5], ARGV[6])
-redis.call('LTRIM', KEYS[4], -ARGV[7], -1)
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
-local extra = redis.call('ZCARD', KEYS[2]) - ARGV[8]
-for _, id in ipairs(extra > 0 and redis.call('ZRANGE', KEYS[2], 0, extra - 1) or {}) do
-  redis.call('DEL', ARGV[10] .. id, ARGV[10] .. id .. ':messages')
-  redis.call('ZREM', KEYS[2], id)
+redis.call('RPUSH', KEYS[4], ARGV[5], ARGV[6])
+local bytes = redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[5] + #ARGV[6])
+local messages = redis.call('LLEN', KEYS[4])
+while messages > 2 and (messages > tonumber(ARGV[10]) or bytes > tonumber(ARGV[11])) do
+  for _, one in ipairs(redis.call('LPOP', KEYS[4], 2)) do bytes = bytes - #one end
+  messages = messages - 2
 end
-for i = 2, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[9]) end
+redis.call('HSET', KEYS[3], 'bytes', bytes)
+local left = tonumber(ARGV[13])
+for place, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1, 'REV')) do
+  left = left - tonumber(redis.call('HGET', ARGV[9] .. id, 'bytes') or 0)
+  if place > tonumber(ARGV[12]) or (left < 0 and place > 1) then
+    redis.call('DEL', ARGV[9] .. id, ARGV[9] .. id .. ':messages')
+    redis.call('ZREM', KEYS[2], id)
+  end
+end
+for i = 2, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[8]) end
 return 1`
+/** What APPEND says when the notes must be made again first. */
+const NOTES_DUE = 2
 
-// KEYS: messages. ARGV: a message as it was, as it is to be. By value, since places move when messages are added.
+// KEYS: conversation, messages. ARGV: a message as it was, as it is to be. By value, since places move when messages are added.
 const REPLACE = `
-local at = redis.call('LPOS', KEYS[1], ARGV[1])
-if at then redis.call('LSET', KEYS[1], at, ARGV[2]) end
+local at = redis.call('LPOS', KEYS[2], ARGV[1])
+if at then
+  redis.call('LSET', KEYS[2], at, ARGV[2])
+  redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] - #ARGV[1])
+end
 return 1`
 
 // KEYS: index, conversation, messages. ARGV: id.
@@ -72,6 +98,11 @@ export function openConversations(redis: Redis) {
     return title === undefined ? [] : [{ id, title, created_at: time(Number(created)), updated_at: time(Number(updated)) }]
   }
 
+  /** All messages, oldest first. */
+  async function kept(userId: string, id: string): Promise<Kept[]> {
+    return (await redis.lrange(messagesKey(userId, id), 0, -1)).map(one => JSON.parse(one) as Kept)
+  }
+
   /** Head of a conversation; absent and another's are the same 404. */
   async function head(userId: string, id: string) {
     const [one] = await found(userId, id)
@@ -88,19 +119,23 @@ export function openConversations(redis: Redis) {
 
     /** The last questions asked in a conversation, oldest first. */
     async earlier(userId: string, id: string): Promise<string[]> {
-      const [kept] = await Promise.all([redis.lrange(messagesKey(userId, id), -2 * EARLIER_MAX, -1), head(userId, id)])
-      return kept.flatMap(one => {
+      const [last] = await Promise.all([redis.lrange(messagesKey(userId, id), -2 * EARLIER_MAX, -1), head(userId, id)])
+      return last.flatMap(one => {
         const message = JSON.parse(one) as Kept
         return message.role === 'user' ? [message.text] : []
       })
     },
 
-    /** Appends question and answer together; false when the conversation (or the user) was deleted meanwhile. */
+    /**
+     * Appends question and answer together; false when the conversation (or the user) was deleted meanwhile. `note` notes that it holds
+     * something of documents; it is asked to when the notes there are would end before the conversation.
+     */
     async append(
       userId: string,
       id: string,
       isNew: boolean,
       { question, segments, grounded, run_id }: Exchange,
+      note: (documents: string[]) => Promise<unknown>,
     ): Promise<boolean> {
       const at = Date.now()
       const asked: Kept = { role: 'user', text: question, run_id, at }
@@ -108,8 +143,13 @@ export function openConversations(redis: Redis) {
       const title = question.replaceAll(/\s+/g, ' ').slice(0, TITLE_CHARS_MAX).toWellFormed()
       const keys = [userKey(userId), indexKey(userId), key(userId, id), messagesKey(userId, id)]
       const messages = [JSON.stringify(asked), JSON.stringify(answered)]
-      const bounds = [MESSAGES_MAX, CONVERSATIONS_MAX, IDLE_MS]
-      return (await append(keys, [id, isNew ? 1 : 0, title, at, ...messages, ...bounds, key(userId, '')])) === 1
+      const bounds = [MESSAGES_MAX, CONVERSATION_BYTES_MAX, CONVERSATIONS_MAX, BYTES_MAX]
+      const appended = (isNoted: 0 | 1) =>
+        append(keys, [id, isNew ? 1 : 0, title, at, ...messages, isNoted, IDLE_MS, key(userId, ''), ...bounds])
+      const said = await appended(0)
+      if (said !== NOTES_DUE) return said === 1
+      await note((await kept(userId, id)).flatMap(message => ('segments' in message ? documentsOf(message.segments) : [])))
+      return (await appended(1)) === 1
     },
 
     /** Newest first; `cursor` is the place the last page ended at. */
@@ -128,9 +168,7 @@ export function openConversations(redis: Redis) {
 
     /** One conversation with all its messages, oldest first. */
     async one(userId: string, id: string): Promise<Conversation> {
-      const about = await head(userId, id)
-      const kept = await redis.lrange(messagesKey(userId, id), 0, -1)
-      return { ...about, messages: kept.map(one => view(JSON.parse(one) as Kept)) }
+      return { ...(await head(userId, id)), messages: (await kept(userId, id)).map(view) }
     },
 
     async remove(userId: string, id: string) {
@@ -144,7 +182,7 @@ export function openConversations(redis: Redis) {
         if (message.role === 'user' || !documentsOf(message.segments).includes(documentId)) continue
         const segments = without(message.segments, documentId)
         const grounded = message.grounded && citationsOf(segments).length > 0
-        await replace([messagesKey(userId, id)], [was, JSON.stringify({ ...message, segments, grounded })])
+        await replace([key(userId, id), messagesKey(userId, id)], [was, JSON.stringify({ ...message, segments, grounded })])
       }
     },
 

@@ -47,7 +47,7 @@ export function openErasures({ redis, holdings, runs, conversations, budget, log
   async function erase({ user, document }: Partial<ErasureEntry>) {
     if (document) {
       await release([document], await holdings.take(document))
-      await holdings.drop(document)
+      await holdings.again(document)
     } else if (user) {
       await Promise.all([runs.forgetAll(user), conversations.forgetAll(user), budget.forget(user)])
     }
@@ -57,11 +57,15 @@ export function openErasures({ redis, holdings, runs, conversations, budget, log
     for (;;) {
       const start = await redis.get(cursor)
       const entries = await redis.xrange(ERASURES_STREAM, start ? `(${start}` : '-', '+', 'COUNT', ENTRIES)
-      if (entries.length === 0) return
+      if (entries.length === 0) break
       for (const [id, fields] of entries) {
         await erase(read(fields))
         await advance([cursor], [id])
       }
+    }
+    for (const document of await holdings.due()) {
+      await release([document], await holdings.take(document))
+      await holdings.drop(document)
     }
   }
 

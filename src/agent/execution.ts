@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { asFailure, failure } from '../platform/errors.ts'
 import type { Answer, Answered, Ask } from './answer.ts'
-import type { Conversations } from './conversations.ts'
+import { type Conversations, NOTED_MS } from './conversations.ts'
 import { type Ending, failedWith } from './endings.ts'
 import type { Erasures } from './erasures.ts'
 import { SEARCH_MS_MAX } from './evidence.ts'
@@ -93,7 +93,9 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
   async function keep(run_id: string, { userId, ask, conversation }: Order, { segments, grounded }: Answered) {
     if (!conversation) return
     const exchange = { question: ask.question, segments, grounded, run_id }
-    await conversations.append(userId, conversation.id, conversation.isNew, exchange)
+    const { id, isNew } = conversation
+    const note = holdings.noting([{ by: { kind: 'conversation', userId, id }, heldMs: NOTED_MS }])
+    await conversations.append(userId, id, isNew, exchange, note)
   }
 
   /** Renews the run and looks whether it may go on, until it is over. */

@@ -1,11 +1,18 @@
 // Who holds something of a document: an index from each document to the runs and conversations that quote it, whoever's they are.
 //
 // The writer notes a holding before it writes, and looks for the mark of an erasure afterwards; the eraser marks first and reads the notes
-// afterwards. So whichever comes first, one of the two sees the other and nothing erased stays.
+// afterwards. So whichever comes first, one of the two sees the other and nothing erased stays. For a writer that dies before it has looked,
+// the eraser comes again once no run can be left that began before the mark.
 import { type Redis, script } from '../platform/redis.ts'
+import { RUN_MS_MAX } from './runs.ts'
 
 /** How long a mark is kept, in milliseconds: far longer than any run. */
 const MARK_MS = 86_400_000
+/** When the eraser comes again, in milliseconds after the mark; and how many documents it then takes at once. */
+const AGAIN_MS = RUN_MS_MAX + 60_000
+const AGAIN_MAX = 100
+/** Erased documents by when the eraser is to come again. */
+const AGAIN = 'erased_again'
 
 export interface Holding {
   kind: 'run' | 'conversation'
@@ -43,7 +50,7 @@ export function openHoldings(redis: Redis) {
       const held = holders.flatMap(({ by: { kind, userId, id }, heldMs }) => [`${kind} ${userId} ${id}`, heldMs])
       const known = new Set<string>()
       return documents => {
-        const unknown = documents.filter(one => !known.has(one))
+        const unknown = [...new Set(documents)].filter(one => !known.has(one))
         for (const one of unknown) known.add(one)
         return Promise.all(unknown.map(one => note([notesKey(one)], held)))
       }
@@ -65,7 +72,16 @@ export function openHoldings(redis: Redis) {
       })
     },
 
-    /** Forgets the notes of a document, once everything has let go. */
-    drop: (documentId: string) => redis.del(notesKey(documentId)),
+    /** Has the document come up again later; to be called before its erasure counts as done. */
+    again: (documentId: string) => redis.zadd(AGAIN, Date.now() + AGAIN_MS, documentId),
+
+    /** Documents that were erased long enough ago for no run to be left that did not see it. */
+    due: () => redis.zrange(AGAIN, '-inf', String(Date.now()), 'BYSCORE', 'LIMIT', 0, AGAIN_MAX),
+
+    /** Forgets a document, once everything has let go of it for good. */
+    async drop(documentId: string) {
+      await redis.del(notesKey(documentId))
+      await redis.zrem(AGAIN, documentId)
+    },
   }
 }

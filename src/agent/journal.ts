@@ -1,7 +1,7 @@
 // What a run writes down on its way: its begin, who holds something of which document, and its events, in this order. One connection
 // keeps the order, so nothing waits for what was sent before it, and what nobody follows is gathered and sent together.
 import type { Progress } from './answer.ts'
-import { IDLE_MS } from './conversations.ts'
+import { NOTED_MS } from './conversations.ts'
 import type { Holding, Holdings } from './holdings.ts'
 import { HELD_MS, type Runs, type Told } from './runs.ts'
 
@@ -22,7 +22,7 @@ export type Journal = ReturnType<typeof openJournal>
 export function openJournal(runs: Runs, holdings: Holdings, id: string, { userId, ask, conversation, isFollowed }: Entry) {
   const own: Holding = { kind: 'run', userId, id }
   const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }
-  const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: IDLE_MS }] : [])])
+  const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: NOTED_MS }] : [])])
   const waiting: Told[] = []
   const held = new Set<string>()
   let written: Promise<unknown> = Promise.resolve()
