@@ -13,7 +13,7 @@ import type { Answerers } from './models/choose.ts'
 import { Broken } from './models/model.ts'
 import { BUILT_IN } from './models/providers.ts'
 import type { Citation, Fallback, Mode, Step, Usage } from './schemas.ts'
-import { deltaOf, type Segment } from './segments.ts'
+import { CUT_SHORT, deltaOf, isCutShort, type Segment } from './segments.ts'
 import type { Tool } from './tools/tool.ts'
 
 /** Longest query rag takes, in characters. */
@@ -24,7 +24,6 @@ const MODELS_MS_MAX = 90_000
 const FRESH_MS = 100
 
 const NOTHING_FOUND = 'Nothing in your documents answers this.'
-const CUT_SHORT = 'The language model stopped here, before it had finished.'
 const MODEL_AWAY = 'The language model does not answer just now.'
 
 export interface Ask {
@@ -144,9 +143,11 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
       for (const answerer of order) {
         try {
           for await (const statements of answerer.answer(asked, work)) {
-            if (await sayChecked(statements)) continue
-            say({ text: NOTHING_FOUND })
-            return answerer.name
+            if (!(await sayChecked(statements))) {
+              say({ text: NOTHING_FOUND })
+              return answerer.name
+            }
+            if (statements.includes('cut') && segments.length > before) say({ text: CUT_SHORT })
           }
           signal.throwIfAborted()
           if (segments.length > before) return answerer.name
@@ -168,7 +169,7 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
     }
 
     const finished = (answerer = BUILT_IN): Answered => {
-      const grounded = segments.some(one => one.citation) && segments.every(one => one.citation || one.text === CUT_SHORT)
+      const grounded = segments.some(one => one.citation) && segments.every(one => one.citation || isCutShort(one))
       return { grounded, answerer, segments, steps, fallbacks }
     }
     const asked = {

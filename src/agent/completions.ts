@@ -1,13 +1,18 @@
 // A run in OpenAI's words, so that clients people already have can ask. Which documents were used stands beside the choices.
 import Type, { type Static } from 'typebox'
+import { failure, retryAfterOf } from '../platform/errors.ts'
+import { EARLIER_MAX } from './conversations.ts'
 import { HEARTBEAT } from './follow.ts'
 import type { RunEvent } from './runs.ts'
-import { Citation, type Reply } from './schemas.ts'
+import { Citation, FinishReason, type Reply } from './schemas.ts'
 
-/** Most messages of a history, and the longest of one, in characters. */
-const MESSAGES_MAX = 200
+/** Most messages of a history, which a client sends whole each time, and the longest of one, in characters. */
+const MESSAGES_MAX = 2000
 const CONTENT_CHARS_MAX = 100_000
 const TOOLS_MAX = 128
+
+/** What a stream ends with that is given up before its run has ended. */
+const AWAY = failure('unavailable')
 
 const OutputTokens = Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])
 
@@ -63,7 +68,7 @@ export const Completion = Type.Object(
         index: Type.Integer(),
         message: Type.Object({ role: Type.Literal('assistant'), content: Type.String(), refusal: Type.Null() }),
         logprobs: Type.Null(),
-        finish_reason: Type.Literal('stop'),
+        finish_reason: FinishReason,
       }),
     ),
     usage: ChatUsage,
@@ -80,9 +85,10 @@ export const ModelList = Type.Object({
   ),
 })
 
-/** What the person said, oldest first. */
+/** What the person said last, oldest first: the question, and before it as many as a conversation kept here gives. */
 export function questionsOf({ messages }: ChatRequest): string[] {
-  return messages.filter(({ role }) => role === 'user').map(({ content }) => text(content))
+  const said = messages.filter(({ role }) => role === 'user').slice(-EARLIER_MAX - 1)
+  return said.map(({ content }) => text(content))
 }
 
 /** Names of the tools it may be answered with: beside our own, those the request names; none when it wants none. */
@@ -103,7 +109,7 @@ export function completionOf(reply: Reply, created: number): Static<typeof Compl
     object: 'chat.completion',
     created,
     model: reply.answerer,
-    choices: [{ index: 0, message, logprobs: null, finish_reason: 'stop' }],
+    choices: [{ index: 0, message, logprobs: null, finish_reason: reply.finish_reason }],
     usage: usageOf(reply),
     citations: reply.citations,
     grounded: reply.grounded,
@@ -114,7 +120,7 @@ interface LastWords {
   message: string
   code: string
   /** Seconds. */
-  retry_after: number
+  retry_after?: number
 }
 
 interface Streamed {
@@ -124,29 +130,33 @@ interface Streamed {
   includeUsage: boolean
 }
 
-/** The events of a run as chunks of a completion; the last one brings the citations. */
+/**
+ * The events of a run as chunks of a completion; the last one brings the citations, and names the answerer it came from. A stream that ends
+ * before its run does ends with an error, so that no client takes what it has for the whole.
+ */
 export async function* chunks(events: AsyncIterable<RunEvent | undefined>, { runId, model, created, includeUsage }: Streamed) {
   const head = { id: idOf(runId), object: 'chat.completion.chunk', created, model }
-  const chunk = (delta: object, finish_reason: 'stop' | null = null, beside: object = {}) =>
+  const chunk = (delta: object, finish_reason: Reply['finish_reason'] | null = null, beside: object = {}) =>
     line({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...beside })
+  const failed = ({ message, code, retry_after }: LastWords) => line({ error: { message, code, type: code, retry_after } })
+  let isOver = false
   for await (const one of events) {
     if (!one) yield HEARTBEAT
     else if (one.event === 'run') yield chunk({ role: 'assistant', content: '' })
     else if (one.event === 'delta') yield chunk({ content: (JSON.parse(one.data) as { text: string }).text })
     else if (one.event === 'done') {
       const reply = JSON.parse(one.data) as Reply
-      yield chunk({}, 'stop', { citations: reply.citations, grounded: reply.grounded })
+      isOver = true
+      head.model = reply.answerer
+      yield chunk({}, reply.finish_reason, { citations: reply.citations, grounded: reply.grounded })
       if (includeUsage) yield line({ ...head, choices: [], usage: usageOf(reply) })
     } else if (one.event === 'error' || one.event === 'cancelled') {
-      const {
-        message = 'The request was cancelled',
-        code = 'cancelled',
-        retry_after,
-      } = JSON.parse(one.data) as Partial<LastWords>
-      yield line({ error: { message, code, type: code, retry_after } })
+      isOver = true
+      yield failed({ message: 'The request was cancelled', code: 'cancelled', ...(JSON.parse(one.data) as Partial<LastWords>) })
     }
   }
-  yield 'data: [DONE]\n\n'
+  const { code, message } = AWAY
+  yield isOver ? 'data: [DONE]\n\n' : failed({ code, message, retry_after: retryAfterOf(AWAY) })
 }
 
 const line = (data: object) => `data: ${JSON.stringify(data)}\n\n`

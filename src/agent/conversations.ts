@@ -14,7 +14,7 @@ const BYTES_MAX = 4 * 1024 * 1024
 const MESSAGES_MAX = 200
 const CONVERSATION_BYTES_MAX = 1024 * 1024
 /** Questions given to the flow as context. */
-const EARLIER_MAX = 10
+export const EARLIER_MAX = 10
 const TITLE_CHARS_MAX = 80
 /** How long a conversation nobody adds to is kept, in milliseconds. */
 const IDLE_MS = 90 * 86_400_000

@@ -4,7 +4,7 @@ import { type Failure, failure, retryAfterOf } from '../platform/errors.ts'
 import type { Answered } from './answer.ts'
 import type { Run } from './runs.ts'
 import type { Reply, Usage } from './schemas.ts'
-import { citationsOf, documentsOf, textOf, without } from './segments.ts'
+import { citationsOf, documentsOf, isCutShort, textOf, without } from './segments.ts'
 
 export type Ending =
   | ({ state: 'done'; seconds: number; usage: Usage } & Answered)
@@ -38,6 +38,7 @@ export function replyOf(run: Omit<Run, 'ending'>, ending: Extract<Ending, { stat
     original_request: run.question,
     final_response: text,
     final_answer: text,
+    finish_reason: segments.some(isCutShort) ? 'length' : 'stop',
     grounded,
     answerer,
     ...(fallbacks.length > 0 && { fallbacks }),

@@ -71,6 +71,10 @@ export type Usage = Static<typeof Usage>
 const Fallback = Type.Object({ answerer: Type.String(), reason: Type.Enum([...reasons]) })
 export type Fallback = Static<typeof Fallback>
 
+export const FinishReason = Type.Enum(['stop', 'length'], {
+  description: '`length`: a language model was ended before it had finished',
+})
+
 export const Reply = Type.Object(
   {
     run_id: Type.String(),
@@ -78,7 +82,11 @@ export const Reply = Type.Object(
     original_request: Type.String(),
     final_response: Type.String(),
     final_answer: Type.String({ description: 'The same as `final_response`, for older clients' }),
-    grounded: Type.Boolean({ description: 'Every claim carries a citation that was checked' }),
+    finish_reason: FinishReason,
+    grounded: Type.Boolean({
+      description:
+        'Every claim carries a citation whose quote was compared with its document byte for byte. Of a language model’s sentence its numbers, most of its words and whether it denies were compared with the quote; the rest is for a reader',
+    }),
     answerer: Type.String(),
     fallbacks: Type.Optional(Type.Array(Fallback, { description: 'Answerers that were asked before and did not answer' })),
     citations: Type.Array(Citation),

@@ -12,6 +12,10 @@ export interface Segment {
 /** What stands where everything an answer said has been erased. */
 const ERASED = 'What this answer rested on has been erased.'
 
+/** What a language model's answer ends with when it was ended before it had finished. */
+export const CUT_SHORT = 'The language model stopped here, before it had finished.'
+export const isCutShort = ({ text, citation }: Segment) => text === CUT_SHORT && !citation
+
 /** The pieces as one text; the deltas of a stream, joined, give the same. */
 export function textOf(segments: Segment[]): string {
   return segments.map((_, at) => deltaOf(segments, at)).join('')

@@ -8,14 +8,22 @@ const plainWord = /^[A-Za-z0-9]+$/
 /** Scripts written without blanks between words. */
 const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u
+const lists = { eng, deu, fra, spa, ita, nld, por, rus, ara, hin }
+/** Whose stop words are known here (ISO 639-3). */
+export type Language = keyof typeof lists
 /** English first: it wins a tie. */
-const languages = [eng, deu, fra, spa, ita, nld, por, rus, ara, hin].map(list => new Set(list.map(fold)))
+const languages = Object.entries(lists).map(([name, list]) => ({ name: name as Language, stopwords: new Set(list.map(fold)) }))
 
-/** The stop words of the language that most of the words of `text` belong to. One list, never all: German "war" is no stop word in English. */
-export function stopwordsOf(text: string): Set<string> {
+/** The language whose stop words most of the words of `text` are. */
+export const languageOf = (text: string): Language => closest(text).name
+
+/** The stop words of that language. One list, never all: German "war" is no stop word in English. */
+export const stopwordsOf = (text: string): Set<string> => closest(text).stopwords
+
+function closest(text: string) {
   const found = (text.match(word) ?? []).map(match => read(match).folded)
-  const hits = languages.map(list => found.filter(entry => list.has(entry)).length)
-  return languages[hits.indexOf(Math.max(...hits))] ?? new Set()
+  const hits = languages.map(({ stopwords }) => found.filter(entry => stopwords.has(entry)).length)
+  return languages[hits.indexOf(Math.max(...hits))] as (typeof languages)[number]
 }
 
 /** The terms of `text` in order, repetitions kept. The same text and stop words always give the same terms. */

@@ -38,6 +38,46 @@ t.test('what no passage bears, and markers of nothing, do not leave', async t =>
   t.equal(citations.length, 1)
 })
 
+t.test('a claim that denies what its passage says, or says what it denies, does not leave', async t => {
+  await ada.store('tower', 'Dogs may not enter the tower.')
+  for (const [asked, said] of [
+    [question, 'The north well was never sealed by Ines Okafor [1].'],
+    [question, "The north well wasn't sealed on 3 May 1921 [1]."],
+    ['May dogs enter the tower?', 'Dogs may enter the tower [1].'],
+  ] as const) {
+    model.play((_, reply) => says(reply, said))
+    const { answerer, fallbacks, final_response } = await ask({ user_request: asked })
+    t.match({ answerer, fallbacks }, { answerer: 'extractive', fallbacks: [{ reason: 'unsupported' }] }, said)
+    t.match(final_response, /was sealed on 3 May 1921|Dogs may not enter/)
+  }
+  model.play((_, reply) => says(reply, 'Dogs may not enter the tower [1].'))
+  t.match(await ask({ user_request: 'May dogs enter the tower?' }), {
+    answerer: name,
+    final_response: 'Dogs may not enter the tower. [1]',
+  })
+})
+
+t.test('an answer that was ended at its limit says so, and one of which nothing could be said is given by the next', async t => {
+  const cutAfter = (text: string) =>
+    model.play((_, reply) => open(reply).end(chunk({ content: text }) + chunk({}, 'length') + usage(20, 10) + END))
+  cutAfter('The north well was sealed on 3 May 1921 [1]. It was')
+  t.match(await ask(), {
+    grounded: true,
+    answerer: name,
+    finish_reason: 'length',
+    final_response: 'The north well was sealed on 3 May 1921. [1] The language model stopped here, before it had finished.',
+  })
+  cutAfter('The')
+  t.match(await ask(), {
+    answerer: 'extractive',
+    finish_reason: 'stop',
+    fallbacks: [{ answerer: name, reason: 'too_long' }],
+    final_response: /3 May 1921/,
+  })
+  cutAfter('Good morning to')
+  t.match(await ask({ mode: 'chat' }), { finish_reason: 'length', final_response: /^Good morning to The language model stopped/ })
+})
+
 t.test('what is erased while a model thinks is neither claimed nor quoted', async t => {
   const id = await ada.store('bridge', 'The iron bridge was painted green in 1907.')
   model.play(async (_, reply) => {

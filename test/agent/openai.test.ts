@@ -2,6 +2,7 @@
 import OpenAI from 'openai'
 import t from 'tap'
 import { house } from './house.ts'
+import { chunk, END, open, upstream, usage } from './upstream.ts'
 
 const { person, url, authApp } = await house(t)
 const ada = await person('ada')
@@ -51,6 +52,61 @@ t.test('an earlier message gives a follow-up its subject', async t => {
     messages: [...history, { role: 'user', content: parts }],
   })
   t.match(completion.choices[0]?.message.content, /kiln/)
+})
+
+t.test('of a long history the last questions count, and all of it is taken', async t => {
+  const history = Array.from({ length: 300 }, (_, at) => ({
+    role: at % 2 === 0 ? ('user' as const) : ('assistant' as const),
+    content: `Message ${at}`,
+  }))
+  const completion = await client.chat.completions.create({ model: 'extractive', messages: [...history, ...messages] })
+  t.match(completion.choices[0]?.message.content, /eighteen hours/)
+})
+
+t.test('a client can tell an answer that was ended at its limit, and who gave it', async t => {
+  const model = await upstream(t)
+  const settings = { DEFAULT_LLM_PROVIDER: 'openai_compatible', DEFAULT_LLM_MODEL: 'scripted', DEFAULT_LLM_BASE_URL: model.url }
+  const modelled = await house(t, settings)
+  const bea = await modelled.person('bea')
+  await bea.store('kiln', 'The kiln must cool for eighteen hours before it is opened.')
+  const asks = new OpenAI({ apiKey: bea.token, baseURL: `${modelled.url}/v1`, maxRetries: 0 })
+  const whole = async () => {
+    const { choices, model } = await asks.chat.completions.create({ model: 'any', messages })
+    return [choices[0]?.finish_reason, model]
+  }
+  const streamed = async () => {
+    const last = (await Array.fromAsync(await asks.chat.completions.create({ model: 'any', messages, stream: true }))).at(-1)
+    return [last?.choices[0]?.finish_reason, last?.model]
+  }
+  const plays = (text: string) =>
+    model.play((_, reply) => open(reply).end(chunk({ content: text }) + chunk({}, 'length') + usage(20, 10) + END))
+  plays('The kiln must cool for eighteen hours [1]. It')
+  const cut = ['length', 'openai_compatible/scripted']
+  t.same([await whole(), await streamed()], [cut, cut])
+  plays('The')
+  const other = ['stop', 'extractive']
+  t.same([await whole(), await streamed()], [other, other])
+})
+
+t.test('a stream that is given up before its answer is there ends with an error', async t => {
+  const model = await upstream(t)
+  const settings = { DEFAULT_LLM_PROVIDER: 'openai_compatible', DEFAULT_LLM_MODEL: 'scripted', DEFAULT_LLM_BASE_URL: model.url }
+  const modelled = await house(t, settings)
+  const cyn = await modelled.person('cyn')
+  model.play((_, reply) => void open(reply).write(chunk({ content: 'Well' })))
+  const { app, url } = await modelled.replica()
+  const asks = new OpenAI({ apiKey: cyn.token, baseURL: `${url}/v1`, maxRetries: 0 })
+  const come = model.next()
+  const stream = await asks.chat.completions.create({
+    model: 'any',
+    messages: [{ role: 'user', content: 'Hello!' }],
+    stream: true,
+  })
+  const read = Array.fromAsync(stream)
+  read.catch(() => undefined)
+  await come
+  await app.close()
+  await t.rejects(read, /not available|unavailable|try again/i)
 })
 
 t.test('refusals are errors of the client', async t => {

@@ -100,7 +100,11 @@ t.test('documents are read in passages that can be cited, in whole characters, a
     evidence.bytes({ authorization, address: '127.0.0.1' }, { document_id, version, start_byte, end_byte })
   t.equal((await bytesFor(ada.headers.authorization))?.toString(), found?.content)
   t.equal(await bytesFor(bea.headers.authorization), undefined, "another's is not there")
-  await t.rejects(bytesFor('Bearer x.y.z'), { code: 'unauthenticated' }, 'who is signed out is told so, not that nothing is there')
+  await t.rejects(
+    bytesFor('Bearer x.y.z'),
+    { code: 'unauthenticated' },
+    'who is signed out is told so, not that nothing is there',
+  )
 
   const elsewhere = context(ada.headers, ['elsewhere'])
   t.same(

@@ -46,6 +46,8 @@ export type Statement =
   | { text: string; passage?: undefined }
   /** The passages do not tell. */
   | 'absent'
+  /** The model was ended before it had finished. */
+  | 'cut'
 
 export interface Answerer {
   name: string

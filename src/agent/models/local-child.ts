@@ -51,13 +51,14 @@ async function answer({ system, prompt, outputTokensMax }: Order, signal: AbortS
   const before = sequence.tokenMeter.getState()
   const session = new LlamaChatSession({ contextSequence: sequence, systemPrompt: system })
   try {
-    await session.prompt(prompt, {
+    const { stopReason } = await session.promptWithMeta(prompt, {
       temperature: 0,
       maxTokens: outputTokensMax,
       signal,
       stopOnAbortSignal: true,
       onTextChunk: text => tell({ text }),
     })
+    if (stopReason === 'maxTokens') tell({ cut: true })
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {

@@ -18,7 +18,7 @@ export interface Order {
   outputTokensMax: number
 }
 /** What it tells, one message a line: `ready` once, then for each order pieces or a fault, and `done`. */
-export type Told = 'ready' | 'done' | { text: string } | { usage: Usage } | { fault: 'too_long' }
+export type Told = 'ready' | 'done' | { text: string } | { usage: Usage } | { cut: true } | { fault: 'too_long' }
 
 /** Longest load of a model, and longest wait for an answer to stop, in milliseconds. */
 const LOAD_MS_MAX = 120_000

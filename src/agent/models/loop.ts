@@ -58,6 +58,7 @@ export function looped(model: Model, promptTokensMax: number, bounds: Bounds): A
         const blocks = openBlocks(asked.ground === 'none')
         const calls: Call[] = []
         let text = ''
+        let isCut = false
         const judged = (cut: Iterable<Block>) => {
           const statements = [...cut].flatMap(({ sentences, marks }) => {
             const block = {
@@ -73,12 +74,14 @@ export function looped(model: Model, promptTokensMax: number, bounds: Bounds): A
           if ('text' in piece) {
             text += piece.text
             yield judged(blocks.push(piece.text))
-          } else calls.push(piece.call)
+          } else if ('call' in piece) calls.push(piece.call)
+          else isCut = true
         }
         yield judged(blocks.end())
         if (calls.length === 0 || tools.length === 0) {
           if (!saidSomething && ABSENT.test(text)) yield ['absent']
-          else if (!saidSomething) throw new Broken(text.trim() === '' ? 'unusable' : 'unsupported')
+          else if (!saidSomething) throw new Broken(isCut ? 'too_long' : text.trim() === '' ? 'unusable' : 'unsupported')
+          if (isCut) yield ['cut']
           return
         }
 

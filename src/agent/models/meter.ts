@@ -2,7 +2,7 @@
 // it ends; a silence, a length or a time past the limits ends it, whether or not the model listens.
 import type { Usage } from '../schemas.ts'
 import type { Work } from './answerer.ts'
-import { Broken, type Call, type Model, type Turn } from './model.ts'
+import { Broken, type Model, type Piece, type Turn } from './model.ts'
 
 export interface Bounds {
   /** Longest wait for the first or the next piece, and longest call, in milliseconds. */
@@ -19,7 +19,7 @@ export async function* metered(
   turn: Turn,
   work: Work,
   { silenceMsMax, callMsMax }: Bounds,
-): AsyncGenerator<{ text: string } | { call: Call }> {
+): AsyncGenerator<Exclude<Piece, { usage: Usage }>> {
   const inputBytes = Buffer.byteLength(JSON.stringify([turn.messages, turn.tools]))
   const reserved = inputBytes + turn.outputTokensMax
   const lease = await work.reserve(reserved)
@@ -38,7 +38,8 @@ export async function* metered(
       silence.refresh()
       if ('usage' in piece) reported = piece.usage
       else {
-        outputBytes += Buffer.byteLength('text' in piece ? piece.text : (JSON.stringify(piece.call.given) ?? ''))
+        if ('text' in piece) outputBytes += Buffer.byteLength(piece.text)
+        else if ('call' in piece) outputBytes += Buffer.byteLength(JSON.stringify(piece.call.given) ?? '')
         if (outputBytes > turn.outputTokensMax * TOKEN_CHARS_MAX) throw new Broken('too_long')
         yield piece
       }

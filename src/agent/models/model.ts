@@ -24,7 +24,8 @@ export interface Turn {
   outputTokensMax: number
 }
 
-export type Piece = { text: string } | { call: Call } | { usage: Usage }
+/** `cut`: the reply was ended at the most it may put out, or by a filter. */
+export type Piece = { text: string } | { call: Call } | { usage: Usage } | { cut: true }
 
 export interface Model {
   name: string

@@ -1,11 +1,13 @@
 // Whether a passage says what a model claims it says, as far as that can be told without another model: most of the claim's words and every
-// number in it stand there. What is found is the sentence that bears it, byte for byte; a claim no named passage bears has no proof.
+// number in it stand there, and it denies if and only if the claim does. What is found is the sentence that bears it, byte for byte; a claim
+// no named passage bears has no proof.
 import { type Evidence, answer as extract } from '../../answering/answer.ts'
 import { sentences } from '../../answering/sentences.ts'
 import { stopwordsOf, terms } from '../../answering/terms.ts'
 import type { Passage } from '../../contracts/search.ts'
 import type { Claim } from '../citations.ts'
 import { shown } from '../segments.ts'
+import { denies } from './denials.ts'
 
 /** The least share of a claim's words that the passage has. */
 const WORDS_MIN = 0.5
@@ -38,7 +40,8 @@ export function proven(sentence: string, passages: Passage[], known: Set<string>
         sentencesMax: 1,
       },
     ).sentences
-    if (best) return { text: shown(sentence), passage, start_byte: best.start_byte, end_byte: best.end_byte, quote: best.text }
+    if (best && denies(best.text) === denies(sentence))
+      return { text: shown(sentence), passage, start_byte: best.start_byte, end_byte: best.end_byte, quote: best.text }
   }
   return undefined
 }

@@ -75,6 +75,7 @@ async function* pieces(
         yield { usage: { input_tokens: Number(input_tokens), output_tokens: Number(output_tokens) } }
       // A stream that just stops never said why.
       if (part.rawFinishReason === undefined) throw new Broken('unusable')
+      if (part.finishReason === 'length' || part.finishReason === 'content-filter') yield { cut: true }
     } else if (part.type === 'error') throw broken(part.error)
     else if (part.type === 'abort') signal.throwIfAborted()
   }

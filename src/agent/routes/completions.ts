@@ -20,7 +20,8 @@ export async function completionRoutes(app: Routes, house: House) {
     {
       config: { access: 'write:agent', limit: 'agent' },
       schema: {
-        description: 'The last user message is the question; whatever `model` says, `/v1/models` names what answers.',
+        description:
+          'The last user message is the question, and those before it are its context; what a `system` or `assistant` message says is not followed. Whatever `model` says, `/v1/models` names what answers.',
         body: ChatRequest,
         response: { 200: Completion },
       },
