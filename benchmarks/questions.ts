@@ -28,6 +28,8 @@ const DOCUMENT = 500
 const CENTRES = 256
 const ROUNDS = 5
 const TOP = 5
+/** What an edge, a service and a fused search may take beside what they wait for, in milliseconds. */
+const ABOVE_MS_MAX = 3
 type Way = 'embedding' | 'words' | 'status' | SearchMode
 
 const home = mkdtempSync(join(tmpdir(), 'questions-'))
@@ -53,8 +55,7 @@ try {
 report({
   name: 'questions',
   claim:
-    'Through the edge a question by meaning takes little longer than the embedding of its words, and one by meaning and words little longer than the slower of embedding and full text. Wanted: at most 3 ms, at 100,000 passages.',
-  command: `node benchmarks/questions.ts --sizes ${values.sizes}`,
+    'Through the edge a question by meaning takes little longer than the embedding of its words, and one by meaning and words little longer than the slower of embedding and full text.',
   setting: { ...values, model: lanes.model.name, top_k: TOP, wordsOfAPassage: 100, wordsOfAQuestion: 6 },
   rows,
   notClaimed:
@@ -142,9 +143,14 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
     // The first round is for warming.
     if (round > 0) rounds.push(times)
   }
-  const add = (what: string, of: (ms: Record<Way, number>) => number, share = 0.5) => {
+  const add = (
+    what: string,
+    of: (ms: Record<Way, number>) => number,
+    share = 0.5,
+    judged: Pick<Row, 'better' | 'wanted'> = {},
+  ) => {
     const inRound = (times: Record<Way, number>[]) => percentile(times.map(of), share)
-    const row = rowOf(`${size} passages, ${what}`, 'ms', rounds.map(inRound))
+    const row = rowOf(`${size} passages, ${what}`, 'ms', rounds.map(inRound), judged)
     rows.push(row)
     progress(`${row.label}: ${row.value} ms`)
   }
@@ -155,10 +161,13 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
     add(`${mode} through the edge, p50`, ({ [mode]: ms }) => ms)
     add(`${mode} through the edge, p99`, ({ [mode]: ms }) => ms, 0.99)
   }
-  add('vector above the embedding, p50', ({ vector, embedding }) => vector - embedding)
+  const little = { better: 'lower', wanted: ABOVE_MS_MAX } as const
+  add('vector above the embedding, p50', ({ vector, embedding }) => vector - embedding, 0.5, little)
   add(
     'hybrid above the slower of embedding and full text, p50',
     ({ hybrid, embedding, words }) => hybrid - Math.max(embedding, words),
+    0.5,
+    little,
   )
 }
 

@@ -1,8 +1,9 @@
 // What every benchmark does with its numbers: one JSON line on stdout, one file in results/, its rows in the table of README.md and a plot.
+// What is claimed of a number stands beside it, with whether it was met.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { basename, isAbsolute, join } from 'node:path'
 
 const folder = import.meta.dirname
 const START = '<!-- table: written by the benchmarks -->'
@@ -15,22 +16,45 @@ export interface Row {
   /** Least and greatest of the runs behind the median. */
   spread?: [number, number]
   unit: string
+  /** Set where two runs may be compared by it. */
+  better?: 'higher' | 'lower'
+  /** What is claimed: at least this where higher is better, at most this where lower is. */
+  wanted?: number
+  /** Set where it was measured in an earlier run, and kept. */
+  made?: Made
+}
+/** Which run gave a row. */
+interface Made {
+  command: string
+  date: string
+  machine: string
+  commit: string
 }
 export interface Findings {
   name: string
   /** The sentence the numbers are there for. */
   claim: string
-  command: string
   /** Seeds, sizes, everything needed to repeat it. */
   setting: Record<string, unknown>
   rows: Row[]
   notClaimed: string
 }
 
-/** Prints and keeps the findings. */
+type Whole = Findings & { command: string; date: string; machine: string; versions: ReturnType<typeof versions> }
+
+/** Prints and keeps the findings, with the command they came from. */
 export function report(findings: Findings) {
-  const whole = { ...findings, date: new Date().toISOString(), machine: machine(), versions: versions() }
+  const whole: Whole = {
+    ...findings,
+    command: command(),
+    date: new Date().toISOString(),
+    machine: machine(),
+    versions: versions(),
+  }
   process.stdout.write(`${JSON.stringify(whole)}\n`)
+  for (const row of findings.rows)
+    if (!row.made && isMet(row) === false)
+      process.stderr.write(`Not met: ${row.label}: ${row.value} ${row.unit}, wanted ${bound(row)}\n`)
   const results = join(folder, 'results')
   mkdirSync(results, { recursive: true })
   writeFileSync(join(results, `${findings.name}.json`), `${JSON.stringify(whole, null, 2)}\n`)
@@ -38,12 +62,20 @@ export function report(findings: Findings) {
   const all = readdirSync(results)
     .filter(name => name.endsWith('.json'))
     .toSorted()
-    .map(name => JSON.parse(readFileSync(join(results, name), 'utf8')) as typeof whole)
+    .map(name => JSON.parse(readFileSync(join(results, name), 'utf8')) as Whole)
   const page = join(folder, 'README.md')
   const text = readFileSync(page, 'utf8')
   const [before, rest = ''] = text.split(START)
   const [, after = ''] = rest.split(END)
   writeFileSync(page, `${before}${START}\n${all.map(section).join('\n')}${END}${after}`)
+}
+
+/** The rows of an earlier run of the benchmark `name`, each with the run it is from; none when there is none. */
+export function keptRows(name: string): Row[] {
+  const path = join(folder, 'results', `${name}.json`)
+  if (!existsSync(path)) return []
+  const { rows, command, date, machine, versions } = JSON.parse(readFileSync(path, 'utf8')) as Whole
+  return rows.map(row => ({ made: { command, date, machine, commit: versions.commit }, ...row }))
 }
 
 /** The middle of several runs. */
@@ -54,9 +86,17 @@ export function median(values: number[]): number {
 }
 
 /** A row from several runs. */
-export function rowOf(label: string, unit: string, runs: number[]): Row {
-  return { label, value: round(median(runs)), spread: [round(Math.min(...runs)), round(Math.max(...runs))], unit }
+export function rowOf(label: string, unit: string, runs: number[], judged: Pick<Row, 'better' | 'wanted'> = {}): Row {
+  return { label, value: round(median(runs)), spread: [round(Math.min(...runs)), round(Math.max(...runs))], unit, ...judged }
 }
+
+/** Whether what is claimed of a row holds; nothing when nothing is. */
+function isMet({ value, better, wanted }: Row): boolean | undefined {
+  if (wanted === undefined) return undefined
+  return better === 'higher' ? value >= wanted : value <= wanted
+}
+
+const bound = ({ better, wanted }: Row) => `${better === 'higher' ? '≥' : '≤'} ${wanted}`
 
 const round = (value: number) => Number(value.toPrecision(4))
 
@@ -64,26 +104,42 @@ function machine(): string {
   return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`
 }
 
-function versions() {
-  const { version, dependencies } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8'))
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: folder, encoding: 'utf8' }).trim()
-  return { version, commit, node: process.version, fastify: dependencies.fastify }
+/** What was called, with the options it was given; of a path from the root only its end. */
+function command(): string {
+  const [, script = '', ...options] = process.argv
+  const words = options.map(option => (isAbsolute(option) ? basename(option) : option))
+  return ['node', `benchmarks/${basename(script)}`, ...words].join(' ')
 }
 
-function section({
-  name,
-  claim,
-  command,
-  date,
-  machine,
-  rows,
-  notClaimed,
-}: Findings & { date: string; machine: string }): string {
-  const lines = rows.map(
-    ({ label, value, spread, unit }) => `| ${label} | ${value} ${unit} | ${spread ? `${spread[0]}–${spread[1]}` : ''} |`,
+function versions() {
+  const { version, dependencies } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8'))
+  return { version, commit: commit(), node: process.version, fastify: dependencies.fastify }
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** The rows of a benchmark, those of each run under the command that made them. */
+function section({ name, claim, command, date, machine, rows, notClaimed, versions }: Whole): string {
+  const own: Made = { command, date, machine, commit: versions.commit }
+  const told = ({ command, date, machine, commit }: Made) => `\`${command}\`, ${date.slice(0, 10)}, at ${commit}, on ${machine}`
+  const tables = [...Map.groupBy(rows, ({ made = own }) => told(made))]
+  const bodies = tables.map(
+    ([made, some]) => `${made}:\n\n| measured | median | spread | wanted |\n|---|---|---|---|\n${some.map(line).join('\n')}\n`,
   )
-  const head = `### ${name}\n\n${claim} \`${command}\`, ${date.slice(0, 10)}, ${machine}. Not claimed: ${notClaimed}\n`
-  return `${head}\n| measured | median | spread |\n|---|---|---|\n${lines.join('\n')}\n\n![${name}](results/${name}.svg)\n`
+  const head = `### ${name}\n\n${claim} Not claimed: ${notClaimed}\n`
+  return `${head}\n${bodies.join('\n')}\n![${name}](results/${name}.svg)\n`
+}
+
+function line(row: Row): string {
+  const { label, value, spread, unit, wanted } = row
+  const judged = wanted === undefined ? '' : `${bound(row)}: ${isMet(row) ? 'met' : '**not met**'}`
+  return `| ${label} | ${value} ${unit} | ${spread ? `${spread[0]}–${spread[1]}` : ''} | ${judged} |`
 }
 
 /** Bars, one per row, scaled to the greatest of the same unit. */

@@ -1,6 +1,6 @@
 // How well the right document is found: every BEIR-layout folder is uploaded to a stack, by a user and into a collection of its own, and
 // asked through the edge by words, by meaning and by both. Documents longer than a passage count by their best passage.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -9,7 +9,7 @@ import { ragConfig } from '../src/rag/config.ts'
 import { documents, judgedQueries, type Query } from './beir.ts'
 import { onStack, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { interval, type Judgements, mean, ndcg, recall, reciprocalRank } from './measures.ts'
-import { type Row, report } from './report.ts'
+import { keptRows, type Row, report } from './report.ts'
 
 const { RAG_EMBEDDING_MODEL, RAG_CHUNK_SIZE, RAG_CHUNK_OVERLAP } = ragConfig({})
 const { values } = parseArgs({
@@ -24,6 +24,12 @@ const modes: SearchMode[] = ['lexical', 'vector', 'hybrid']
 const published: Record<string, object> = {
   scifact: { 'OGX hybrid': 0.7137, 'Anserini BM25 + bge-base': 0.7472 },
   nfcorpus: { 'OGX hybrid': 0.335, 'Anserini BM25 + bge-base': 0.3782 },
+}
+/** What is aimed at here. */
+const targets: Record<string, number> = {
+  'scifact, hybrid, nDCG@10': 0.725,
+  'nfcorpus, hybrid, nDCG@10': 0.35,
+  'xquad-en, hybrid, recall@5': 0.95,
 }
 /** Questions on their way at once, and the longest of them in characters. */
 const ASKED_AT_ONCE = 4
@@ -48,14 +54,12 @@ keep()
 /** Rows of sets that were not measured this time stay as they were. */
 function keep() {
   const name = values.model === RAG_EMBEDDING_MODEL ? 'retrieval' : `retrieval-${values.model.split('/').at(-1)}`
-  const before = join(import.meta.dirname, 'results', `${name}.json`)
-  const older: Row[] = wanted && existsSync(before) ? JSON.parse(readFileSync(before, 'utf8')).rows : []
+  const older = wanted ? keptRows(name) : []
   const setOf = ({ label }: Row) => label.split(',')[0] ?? ''
   const all = [...older.filter(row => !names.includes(setOf(row))), ...rows].toSorted((a, b) => setOf(a).localeCompare(setOf(b)))
   report({
     name,
     claim: `Words and meaning together find at least what the better of the two finds. Published nDCG@10: ${JSON.stringify(published)}.`,
-    command: `node benchmarks/retrieval.ts --model ${values.model}${values.sets ? ` --sets ${values.sets}` : ''}`,
     setting: { model: values.model, RAG_CHUNK_SIZE, RAG_CHUNK_OVERLAP, top_k: 100, bootstrap: 1000 },
     rows: all,
     notClaimed: 'answers; these are ranks of documents. The spread is the 95 % interval of the mean over queries.',
@@ -142,9 +146,23 @@ function rowsOf(name: string, queries: Query[], rankings: Map<SearchMode, string
   type Measure = (ranking: string[], judged: Judgements, k: number) => number
   const by = (mode: SearchMode, measure: Measure, k: number) =>
     queries.map(({ judged }, i) => measure(rankings.get(mode)?.[i] ?? [], judged, k))
-  const row = (label: string, unit: string, scores: number[]): Row => {
+  const row = (
+    label: string,
+    unit: string,
+    scores: number[],
+    judged: Pick<Row, 'better' | 'wanted'> = { better: 'higher' },
+  ): Row => {
     const [low, high] = interval(scores)
-    return { label: `${name}, ${label}`, value: round(mean(scores)), spread: [round(low), round(high)], unit }
+    const least = targets[`${name}, ${label}, ${unit}`]
+    const aimed = least === undefined ? {} : { wanted: least }
+    return {
+      label: `${name}, ${label}`,
+      value: round(mean(scores)),
+      spread: [round(low), round(high)],
+      unit,
+      ...judged,
+      ...aimed,
+    }
   }
   const [words, meaning, both] = modes.map(mode => by(mode, ndcg, 10)) as [number[], number[], number[]]
   const better = mean(words) > mean(meaning) ? words : meaning
@@ -156,7 +174,8 @@ function rowsOf(name: string, queries: Query[], rankings: Map<SearchMode, string
       row(mode, 'recall@100', by(mode, recall, 100)),
       row(mode, 'MRR@10', by(mode, reciprocalRank, 10)),
     ]),
-    row('hybrid above the better leg', 'nDCG@10, paired', gained),
+    // A difference about nothing: of two runs the figures above are compared.
+    row('hybrid above the better leg', 'nDCG@10, paired', gained, {}),
   ]
 }
 
