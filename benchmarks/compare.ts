@@ -17,7 +17,7 @@ for (const [key, { label, value: old, unit, better }] of rowsOf(before)) {
   if (!better) continue
   const value = now.get(key)?.value
   const change = value === undefined ? Number.NaN : value === old ? 0 : value / old - 1
-  // From nothing to something there is no share: any of it is a change.
+  // From nothing there is no share: whatever comes then is a change.
   const isWorse = value === undefined || (better === 'higher' ? change < -WORSE : change > WORSE)
   if (isWorse) worse += 1
   const told = value === undefined ? 'not measured any more' : `${old} → ${value} ${unit} (${(change * 100).toFixed(1)} %)`
