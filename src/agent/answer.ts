@@ -60,7 +60,7 @@ export type Progress =
 type Tell = (progress: Progress, documents: string[]) => void
 
 /** The run an answer is for. `spend` is told of every call of a model, also of one that was cut. */
-export interface Run {
+interface Running {
   userId: string
   tell: Tell
   spend(usage: Usage): void
@@ -78,7 +78,7 @@ export type Answer = ReturnType<typeof openAnswer>
 
 /** Makes the function that answers. The built-in answerer gives the same segments for the same documents and question. Throws failures. */
 export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
-  return async (ask: Ask, { userId, tell, spend, signal }: Run): Promise<Answered> => {
+  return async (ask: Ask, { userId, tell, spend, signal }: Running): Promise<Answered> => {
     const { asker, collectionIds: collection_ids } = ask
     const hasModels = answerers.readers.length + answerers.talkers.length > 0
     const patience = hasModels ? AbortSignal.any([signal, AbortSignal.timeout(MODELS_MS_MAX)]) : signal

@@ -3,6 +3,7 @@
 // flow, never by the answerer.
 
 import type { Passage } from '../../contracts/search.ts'
+import type { Lease } from '../budget.ts'
 import type { Claim } from '../citations.ts'
 import type { Step, Usage } from '../schemas.ts'
 import type { Tool, ToolContext } from '../tools/tool.ts'
@@ -22,16 +23,11 @@ export interface Asked {
   outputTokensMax: number
 }
 
-/** Tokens set aside for one call of a model, as bytes of its input and the most it may put out. */
-interface Lease {
-  settle(used: number): Promise<void>
-}
-
 /** What an answerer works with, beside the question. */
 export interface Work {
   signal: AbortSignal
   context: ToolContext
-  /** Sets tokens aside before a call; throws a failure `rate_limited` when they are not there. */
+  /** Sets tokens aside for one call, as bytes of its input and the most it may put out; throws a failure `rate_limited` when they are not there. */
   reserve(tokens: number): Promise<Lease>
   /** Told once for every call of a model, also for one that was cut. */
   spend(usage: Usage): void

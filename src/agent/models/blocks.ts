@@ -21,10 +21,10 @@ export interface Block {
 }
 
 /**
- * Cuts a text that comes in parts. `isFree`: markers mean nothing, and each whole sentence is given at once; otherwise a run is held until its
+ * Cuts a text that comes in parts. `isUnmarked`: markers mean nothing, and each whole sentence is given at once; otherwise a run is held until its
  * markers or the end of its line are there.
  */
-export function openBlocks(isFree: boolean) {
+export function openBlocks(isUnmarked: boolean) {
   let held = ''
   let breaks = ''
 
@@ -42,7 +42,7 @@ export function openBlocks(isFree: boolean) {
 
   function* whole(): Generator<string> {
     for (;;) {
-      const run = isFree ? wholeSentence(held) : (RUN.exec(held)?.[0] ?? LINE.exec(held)?.[0])
+      const run = isUnmarked ? wholeSentence(held) : (RUN.exec(held)?.[0] ?? LINE.exec(held)?.[0])
       const part = run ?? (held.length > HELD_CHARS_MAX ? held : undefined)
       if (part === undefined) return
       held = held.slice(part.length)
