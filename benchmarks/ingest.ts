@@ -5,7 +5,17 @@ import { parseArgs } from 'node:util'
 import type { Stack } from '../deploy/stack.ts'
 import { ragConfig } from '../src/rag/config.ts'
 import { openBenchLanes } from './bench-lanes.ts'
-import { onStack, percentile, progress, searchesElsewhere, send, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import {
+  eventLoopMax,
+  onStack,
+  percentile,
+  progress,
+  searchesElsewhere,
+  send,
+  unlimited,
+  type Visitor,
+  visitor,
+} from './bench-stack.ts'
 import { median, report, rowOf } from './report.ts'
 
 const { values } = parseArgs({
@@ -173,10 +183,4 @@ async function singlesOf(who: Visitor, seed: string): Promise<number> {
 
 async function searchP99(reader: Visitor): Promise<number> {
   return percentile(await searchesElsewhere(reader, { warming: WARMING, searches, everyMs: EVERY_MS }), 0.99)
-}
-
-/** The longest that rag's event loop was held up since it was last asked, in milliseconds. */
-async function eventLoopMax(rag: string): Promise<number> {
-  const { text } = await send(`${rag}/metrics`, 'GET')
-  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(text)?.[1]) * 1000
 }

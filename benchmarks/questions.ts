@@ -10,7 +10,7 @@ import type { Stack } from '../deploy/stack.ts'
 import type { SearchMode } from '../src/contracts/search.ts'
 import { openCatalogue } from '../src/rag/store/catalogue.ts'
 import { modelsDir, openBenchLanes, settled } from './bench-lanes.ts'
-import { onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import { eventLoopMax, onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { type Manner, passages, question } from './clusters.ts'
 import { type Row, report, rowOf } from './report.ts'
 
@@ -30,6 +30,8 @@ const ROUNDS = 5
 const TOP = 5
 /** What an edge, a service and a fused search may take beside what they wait for, in milliseconds. */
 const ABOVE_MS_MAX = 3
+/** The longest that a search may keep others waiting, in milliseconds. */
+const BLOCK_MS_MAX = 20
 type Way = 'embedding' | 'words' | 'status' | SearchMode
 
 const home = mkdtempSync(join(tmpdir(), 'questions-'))
@@ -132,6 +134,7 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
   const names = Object.keys(ways) as Way[]
   const each = Math.ceil(Number(values.questions) / ROUNDS)
   const rounds: Record<Way, number>[][] = []
+  const blocks: number[] = []
   for (let round = 0; round <= ROUNDS; round++) {
     const times = Array.from({ length: each }, () => ({ embedding: 0, words: 0, status: 0, vector: 0, lexical: 0, hybrid: 0 }))
     for (let n = 0; n < each; n++)
@@ -140,8 +143,11 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
         const { query } = question(seed, size + round * each + asked, manner)
         ;(times[asked] as Record<Way, number>)[way] = await ways[way](query)
       }
+    const block = await eventLoopMax(`http://127.0.0.1:${stack.ports.rag}`)
     // The first round is for warming.
-    if (round > 0) rounds.push(times)
+    if (round === 0) continue
+    rounds.push(times)
+    blocks.push(block)
   }
   const add = (
     what: string,
@@ -161,6 +167,7 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
     add(`${mode} through the edge, p50`, ({ [mode]: ms }) => ms)
     add(`${mode} through the edge, p99`, ({ [mode]: ms }) => ms, 0.99)
   }
+  rows.push(rowOf(`${size} passages, longest block of rag’s event loop`, 'ms', blocks, { better: 'lower', wanted: BLOCK_MS_MAX }))
   const little = { better: 'lower', wanted: ABOVE_MS_MAX } as const
   add('vector above the embedding, p50', ({ vector, embedding }) => vector - embedding, 0.5, little)
   add(
