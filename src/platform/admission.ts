@@ -2,7 +2,7 @@
 // asked. The answer is never cached, so a revocation reaches the very next request.
 import type { Role } from '../contracts/claims.ts'
 import type { Count, Limit } from './limits.ts'
-import { type Redis, script } from './redis.ts'
+import { type Redis, script, WHEN_FULL } from './redis.ts'
 
 /** Seconds between two notes of when a session or key was last used. */
 const SEEN_EVERY_S = 60
@@ -27,8 +27,9 @@ export interface Admission {
 // KEYS: user, session or key, then one counter per limit. ARGV: seconds between notes, then the window of each limit in ms.
 // Without a claimant the first two keys are absent and ARGV[1] is 0. Each counter is a fixed window that starts with its first request;
 // a credential that is dead counts nothing, so that nobody can use up what its owner may ask. Counters are neither written to disk nor
-// copied to a follower: a request would wait for the disk, and all a restart of Redis can lose is the running window of each.
-const ADMIT = `
+// copied to a follower: a request would wait for the disk, and all a restart of Redis can lose is the running window of each. They end with
+// their windows, so a full Redis goes on counting: whoever could not be admitted there could not sign out or delete anything either.
+const ADMIT = `${WHEN_FULL}
 local reply, first = {}, 1
 if ARGV[1] ~= '0' then
   first = 3

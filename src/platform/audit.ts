@@ -1,16 +1,21 @@
 // The audit stream: who did what to what, from where, with which outcome. One event is one XADD; an action that must not happen
-// unrecorded waits for it and fails when it cannot be stored. Refusals and key use are told once per caller and minute, with a count;
-// a refusal is a right that lacks, a limit that is used up, or a credential that opens nothing.
+// unrecorded waits for it and fails when it cannot be stored. A full Redis stores it all the same, since what makes room is recorded too.
+// Refusals and key use are told once per caller and minute, with a count; a refusal is a right that lacks, a limit that is used up, or a
+// credential that opens nothing.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ServiceName } from './health.ts'
+import { script, WHEN_FULL } from './redis.ts'
 
 /** The Redis stream all services write to and auth seals. */
 export const AUDIT_STREAM = 'audit:{audit}:events'
-/** Events kept in Redis, about; a bound, not an aim: the sealer takes them to disk every second. */
+/** Events kept in Redis, about; a bound, not an aim: the sealer takes them to disk five times a second. */
 const EVENTS_MAX = 1_000_000
 const MINUTE_MS = 60_000
 /** Callers counted at once; beyond it, repetitions of new ones go untold until the minute ends. */
 const REPEATED_MAX = 10_000
+
+// ARGV: most events kept, the event.
+const STORE = `${WHEN_FULL}return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[2])`
 
 export interface AuditEvent {
   action: string
@@ -35,7 +40,8 @@ declare module 'fastify' {
 }
 
 export function registerAudit(app: FastifyInstance, service: ServiceName) {
-  const store = (event: object) => app.redis.xadd(AUDIT_STREAM, 'MAXLEN', '~', EVENTS_MAX, '*', 'event', JSON.stringify(event))
+  const run = script(app.redis, 'store_event', STORE)
+  const store = async (event: object) => run([AUDIT_STREAM], [EVENTS_MAX, JSON.stringify(event)])
   const whole = (request: Parameters<typeof app.audit>[0], event: AuditEvent) => ({
     ...event,
     user_id: event.user_id ?? callerOf(request)?.user_id ?? null,

@@ -65,6 +65,9 @@ async function reachable(host: string, port: number) {
   }
 }
 
+/** First line of a script that a full Redis runs too: for what has a bound of its own, and without which nobody could make room. */
+export const WHEN_FULL = '#!lua flags=allow-oom\n'
+
 /** Gives a Lua script a name on the connection. Every key of one call must carry the same `{tag}`, so that a cluster can run it. */
 export function script(redis: Redis, name: string, lua: string) {
   redis.defineCommand(name, { lua })

@@ -54,15 +54,6 @@ t.test('a Redis that does not answer is one that is gone', async t => {
   t.equal((await ada.ask('GET', '/me')).status, 200)
 })
 
-t.test('a full Redis refuses what would be stored and goes on serving what is there', async t => {
-  await app.redis.config('SET', 'maxmemory', '1')
-  t.match(await ask('POST', '/register', { username: 'full', password }), { status: 507, body: { code: 'storage_full' } })
-  t.match(await ask('POST', '/login', { username: 'ada', password }), { status: 507 })
-  await app.redis.config('SET', 'maxmemory', '0')
-  t.equal((await ask('POST', '/login', { username: 'ada', password })).status, 200)
-  t.equal((await ask('POST', '/login', { username: 'full', password })).status, 401)
-})
-
 t.test('auth does not start without Redis, nor on one that may forget', async t => {
   const start = (more: NodeJS.ProcessEnv) =>
     buildService(authService(authConfig({ ...environment(redis), AUDIT_DIR: folder(t), ...more })))
