@@ -1,6 +1,7 @@
 // Auth assembled: what it opens, in which order, and which routes it serves.
 import { ERASURES_MAX, ERASURES_STREAM } from '../contracts/erasures.ts'
 import { serviceUrls } from '../platform/config.ts'
+import { markOlder, unmarkOlder } from '../platform/redis.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAccounts } from './accounts.ts'
 import { openApiKeys } from './api-keys.ts'
@@ -40,6 +41,7 @@ export function authService(config: AuthConfig): Service {
     bodyBytesMax: BODY_BYTES_MAX,
     async keys(app) {
       await refuseOlderRedis(app.redis, config.AUDIT_DIR)
+      await unmarkOlder(app.redis)
       const apiKeys = openApiKeys(app.redis, openMac(config.SECRET_KEY, 'api key'))
       keyring = await openKeyring(app.redis, openWrap(config.JWT_SECRET_KEY, 'signing key'), {
         cacheMs: config.JWKS_CACHE_S * 1000,
@@ -85,7 +87,10 @@ async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
   const accounts = openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase })
   const auditLog = await openAuditLog(redis, openWrap(config.JWT_SECRET_KEY, 'audit key'), config.AUDIT_DIR, {
     onError: error => app.log.error({ err: error }, 'the audit log could not be sealed'),
-    onOlder: app.giveUp,
+    onOlder: error => {
+      app.giveUp(error)
+      markOlder(redis).catch(cause => app.log.error({ err: cause }, 'the other services could not be told'))
+    },
   })
   app.addHook('preClose', auditLog.close)
   const gateway = openGateway(serviceUrls(config))

@@ -1,8 +1,9 @@
 // One Redis round trip per request: is the session or key alive, what role is stored, and how often has this caller or address
 // asked. The answer is never cached, so a revocation reaches the very next request.
 import type { Role } from '../contracts/claims.ts'
+import { failure } from './errors.ts'
 import type { Count, Limit } from './limits.ts'
-import { type Redis, script, WHEN_FULL } from './redis.ts'
+import { isOlder, type Redis, script, WHEN_FULL } from './redis.ts'
 
 /** Seconds between two notes of when a session or key was last used. */
 const SEEN_EVERY_S = 60
@@ -54,15 +55,19 @@ return reply`
 export const userKey = (userId: string) => `user:{${userId}}`
 export const heldKey = (userId: string, credential: Claimant['credential'], id: string) => `${credential}:{${userId}}:${id}`
 
-/** Makes the function that admits: counts the request against `limits` and looks the claimant up, in one atomic step. */
+/**
+ * Makes the function that admits: counts the request against `limits` and looks the claimant up, in one atomic step. Throws `unavailable`
+ * where auth has found that Redis is not what it was; that is asked in the same round trip.
+ */
 export function openAdmission(redis: Redis) {
   const run = script(redis, 'admit', ADMIT)
   return async (limits: Limit[], claimant?: Claimant): Promise<Admission> => {
     const held = claimant ? [userKey(claimant.user_id), heldKey(claimant.user_id, claimant.credential, claimant.id)] : []
-    const reply = (await run(
-      [...held, ...limits.map(({ key }) => key)],
-      [claimant ? SEEN_EVERY_S : 0, ...limits.map(({ windowMs }) => windowMs)],
-    )) as (string | number)[]
+    const keys = [...held, ...limits.map(({ key }) => key)]
+    const windows = limits.map(({ windowMs }) => windowMs)
+    const [older, said] = await Promise.all([isOlder(redis), run(keys, [claimant ? SEEN_EVERY_S : 0, ...windows])])
+    if (older) throw failure('unavailable')
+    const reply = said as (string | number)[]
     const [alive, username, role, keyPermissions] = claimant ? reply.splice(0, 4) : []
     const counted = reply.length > 0 ? limits : []
     return {

@@ -6,6 +6,7 @@ import Type from 'typebox'
 import { FailureBody } from '../contracts/failure.ts'
 import type { ServiceUrls } from './config.ts'
 import { failure } from './errors.ts'
+import { isOlder } from './redis.ts'
 
 export type ServiceName = 'authentication' | 'agent' | 'rag'
 
@@ -53,7 +54,7 @@ export function registerHealth(app: FastifyInstance, service: ServiceName, servi
   const about: Record<string, string> = {}
   app.decorate('needs', (part, check) => void parts.set(part, check))
   app.decorate('tells', (name, value) => void Object.assign(about, { [name]: value }))
-  app.needs('redis', async () => (await app.redis.ping()) === 'PONG')
+  app.needs('redis', async () => !(await isOlder(app.redis)))
 
   const now = (status: string) => ({ status, service, timestamp: new Date().toISOString(), version })
   const open = { access: 'public', unlimited: true } as const

@@ -68,6 +68,19 @@ async function reachable(host: string, port: number) {
 /** First line of a script that a full Redis runs too: for what has a bound of its own, and without which nobody could make room. */
 export const WHEN_FULL = '#!lua flags=allow-oom\n'
 
+/** Stands in a Redis that has lost what it once held. What was ended there may look alive, so no service takes its word for anything. */
+const OLDER = '{redis}:older'
+
+/** Tells every service that this Redis is an older one. */
+export async function markOlder(redis: Redis) {
+  await script(redis, 'mark_older', `${WHEN_FULL}return redis.call('SET', KEYS[1], '1')`)([OLDER], [])
+}
+
+/** Takes that back; for whoever has seen that nothing is lost. */
+export const unmarkOlder = async (redis: Redis) => void (await redis.del(OLDER))
+
+export const isOlder = async (redis: Redis) => (await redis.exists(OLDER)) === 1
+
 /** Gives a Lua script a name on the connection. Every key of one call must carry the same `{tag}`, so that a cluster can run it. */
 export function script(redis: Redis, name: string, lua: string) {
   redis.defineCommand(name, { lua })
