@@ -10,6 +10,8 @@ const AUTH_MS_MAX = 2000
 const COOLDOWN_MS = 5000
 /** API keys remembered as genuine; the oldest is forgotten first. Whether one is still alive is asked of Redis at every request. */
 const API_KEYS_MAX = 10_000
+/** Questions about API keys under way that others may wait for; beyond it each request asks for itself. */
+const QUESTIONS_MAX = 1000
 
 /** What identity verifies with. */
 export interface KeySource {
@@ -32,6 +34,8 @@ export function remoteKeys(url: string, cacheS: number): KeySource {
   const pems = new Map<string, string>()
   /** Digests of genuine API keys, and when auth is asked about each again. */
   const known = new Map<string, number>()
+  /** Questions under way, by digest and address: for auth counts them by address, and a burst is no more than one. */
+  const asked = new Map<string, Promise<boolean>>()
 
   async function reload() {
     await jwks.reload()
@@ -41,6 +45,21 @@ export function remoteKeys(url: string, cacheS: number): KeySource {
   timer.unref()
   reload().catch(() => undefined)
   let learning: Promise<void> | undefined
+
+  async function ask(apiKey: string, digest: string, address: string): Promise<boolean> {
+    let next = Date.now() + cacheS * 1000
+    try {
+      const yes = await validated(url, apiKey, address)
+      known.delete(digest)
+      if (!yes) return false
+    } catch (error) {
+      if (!known.has(digest)) throw error
+      next = Date.now() + COOLDOWN_MS
+    }
+    if (known.size >= API_KEYS_MAX) known.delete(known.keys().next().value ?? '')
+    known.set(digest, next)
+    return true
+  }
 
   return {
     async known() {
@@ -72,18 +91,12 @@ export function remoteKeys(url: string, cacheS: number): KeySource {
       const digest = createHash('sha256').update(apiKey).digest('base64')
       const due = known.get(digest)
       if (due !== undefined && Date.now() < due) return true
-      let next = Date.now() + cacheS * 1000
-      try {
-        const yes = await validated(url, apiKey, address)
-        known.delete(digest)
-        if (!yes) return false
-      } catch (error) {
-        if (due === undefined) throw error
-        next = Date.now() + COOLDOWN_MS
-      }
-      if (known.size >= API_KEYS_MAX) known.delete(known.keys().next().value ?? '')
-      known.set(digest, next)
-      return true
+      const name = `${digest} ${address}`
+      const underWay = asked.get(name)
+      if (underWay) return underWay
+      const question = ask(apiKey, digest, address).finally(() => asked.delete(name))
+      if (asked.size < QUESTIONS_MAX) asked.set(name, question)
+      return question
     },
 
     close: () => clearInterval(timer),

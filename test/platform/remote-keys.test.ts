@@ -107,3 +107,18 @@ t.test('guesses at API keys through another service count where they come from, 
     200,
   )
 })
+
+t.test('many requests at once with one API key that a service does not know yet are one question to auth', async t => {
+  const { url, env, person } = await house(t, { LIMIT_ADDRESS_PER_MIN: '5' })
+  const other = await verifier(t, { ...env, LIMIT_ADDRESS_PER_MIN: '0' }, url)
+  const ada = await person('ada')
+  const { body } = await ada.ask('POST', '/api-keys', { name: 'k', permissions: ['read:rag'], expires_in_days: 1 })
+  const from = { 'x-forwarded-for': '198.51.100.66' }
+  const status = async (key: string) => (await asking(other, { authorization: `Bearer ${key}`, ...from })('GET', '/who')).status
+  const burst = await Promise.all(Array.from({ length: 20 }, () => status(body.key)))
+  t.same([...new Set(burst)], [200])
+  const wrong = `${body.key.slice(0, -2)}00`
+  for (let i = 0; i < 4; i++) t.equal(await status(wrong), 401, 'a wrong key is asked about each time')
+  t.equal(await status(wrong), 429)
+  t.equal(await status(body.key), 200)
+})
