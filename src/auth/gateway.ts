@@ -24,22 +24,27 @@ export function openGateway(urls: ServiceUrls) {
       }
     },
 
-    /** Every route of every service, as its own OpenAPI document lists it. Throws `unavailable` when one does not answer. */
+    /** Every route of every service, as its own OpenAPI document lists it. Throws `unavailable` when one does not give that. */
     async services() {
-      const lists = Object.entries(urls).map(async ([name, url]) => {
-        const reply = await fetch(new URL('/openapi.json', url), { signal: AbortSignal.timeout(ROUTES_MS_MAX) }).catch(cause => {
-          throw failure('unavailable', undefined, { cause })
-        })
-        return Object.entries(((await reply.json()) as Openapi).paths).flatMap(([path, methods]) =>
-          Object.entries(methods).map(([method, operation]) => ({
-            name,
-            endpoint: /^\/(v1|mcp|\.well-known|docs)(\/|$)/.test(path) ? path : `/${name}${path}`,
-            method: method.toUpperCase(),
-            permission: operation['x-permission'] ?? 'public',
-          })),
-        )
-      })
+      const lists = Object.entries(urls).map(([name, url]) => routesAt(name, url))
       return { services: (await Promise.all(lists)).flat(), timestamp: new Date().toISOString(), version }
     },
+  }
+}
+
+async function routesAt(name: string, url: string) {
+  try {
+    const reply = await fetch(new URL('/openapi.json', url), { signal: AbortSignal.timeout(ROUTES_MS_MAX) })
+    if (!reply.ok) throw new Error(`${name} answers ${reply.status} where its routes should be`)
+    return Object.entries(((await reply.json()) as Openapi).paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({
+        name,
+        endpoint: /^\/(v1|mcp|\.well-known|docs)(\/|$)/.test(path) ? path : `/${name}${path}`,
+        method: method.toUpperCase(),
+        permission: operation['x-permission'] ?? 'public',
+      })),
+    )
+  } catch (cause) {
+    throw failure('unavailable', undefined, { cause })
   }
 }

@@ -70,6 +70,8 @@ export async function buildService({ name, config, keys, plugin, bodyBytesMax = 
     requestTimeout: REQUEST_MS_MAX,
     pluginTimeout: OPEN_MS_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Fastify's own refusal while it closes is not in the house body; ours comes first of all hooks.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 128 },
     http: { maxHeaderSize: HEAD_BYTES_MAX },
     clientErrorHandler: (error, socket) => answerSocket(error, socket),
@@ -95,13 +97,16 @@ export async function buildService({ name, config, keys, plugin, bodyBytesMax = 
 
 /** Everything a service wears, in order. */
 async function dress(app: App, { name, config, keys, plugin }: Service) {
-  let over = false
+  let [over, closing] = [false, false]
   app.decorate('giveUp', reason => {
     if (!over) app.log.fatal({ err: reason }, 'nothing more is served')
     over = true
   })
+  app.addHook('preClose', async () => {
+    closing = true
+  })
   app.addHook('onRequest', async () => {
-    if (over) throw failure('unavailable')
+    if (over || closing) throw failure('unavailable')
   })
   await registerRedis(app, config)
   // A preflight carries no credential, so it is answered before anyone asks for one; OPTIONS is taken for nothing else.
