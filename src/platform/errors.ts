@@ -64,14 +64,17 @@ const statusCodes: Record<number, FailureCode> = {
   503: 'unavailable',
 }
 
-/** ioredis says these when Redis is away, silent or still loading; a script error of ours is not among them. */
+/** Said when Redis is away, silent, still loading, or may not write (a full disk, no replica); a script error of ours is not among them. */
 const redisAway =
-  /^(Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|LOADING |MASTERDOWN |READONLY |CLUSTERDOWN |connect ECONN)/
+  /^(Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|LOADING |MASTERDOWN |READONLY |CLUSTERDOWN |MISCONF |NOREPLICAS |connect ECONN)/
+
+/** What may have been thrown: Fastify's errors, and those of ioredis. */
+type Thrown = Partial<FastifyError> & { previousErrors?: Error[] }
 
 /** Turns anything thrown into a failure: Fastify's own errors by their code, Redis away as 503, the rest as 500. */
 export function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error
-  const { code = '', statusCode = 500, validation, message = '' } = (error ?? {}) as Partial<FastifyError>
+  const { code = '', statusCode = 500, validation, message = '', previousErrors = [] } = (error ?? {}) as Thrown
   if (validation) {
     // An unknown field is told by its own path, so the second telling, by the object that holds it, is left out.
     const details = validation
@@ -87,8 +90,10 @@ export function asFailure(error: unknown): Failure {
   }
   const known = fastifyCodes[code]
   if (known) return failure(known, undefined, { cause: error })
-  if (redisAway.test(message)) return failure('unavailable', undefined, { cause: error })
-  if (message.startsWith('OOM ')) return failure('storage_full', undefined, { cause: error })
+  // A transaction is refused as a whole, for what was said of a command in it.
+  const said = previousErrors[0]?.message ?? message
+  if (redisAway.test(said)) return failure('unavailable', undefined, { cause: error })
+  if (said.startsWith('OOM ')) return failure('storage_full', undefined, { cause: error })
   if (statusCode >= 400 && statusCode < 500)
     return failure(statusCodes[statusCode] ?? 'invalid_request', sentences[code], { cause: error })
   return failure(statusCode === 503 ? 'unavailable' : 'internal', undefined, { cause: error })
