@@ -9,12 +9,19 @@ import { watchSources } from './watch.ts'
 
 const NAME_WIDTH = 5
 
-/** Runs the stack of `dir` until a signal comes. `ready` is called once it is healthy. Rejects with a sentence when it cannot start. */
-export async function runUntilSignal(dir: string, o: { dev: boolean; ready: (stack: Stack) => void }): Promise<void> {
+/**
+ * Runs the stack of `dir` until a signal comes, to the process or as `abandoned`. `ready` is called once it is healthy. Rejects with a
+ * sentence when it cannot start.
+ */
+export async function runUntilSignal(
+  dir: string,
+  o: { dev: boolean; ready: (stack: Stack) => void; abandoned?: AbortSignal },
+): Promise<void> {
   // A terminal that goes away must not keep us from ending what we started.
   process.stdout.on('error', () => undefined)
   const asked = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort())
+  o.abandoned?.addEventListener('abort', () => asked.abort())
   const say = (sentence: string) => prefixed('stack', `${sentence}\n`)
 
   const ports = portsOf(readSettings(dir, process.env))

@@ -1,5 +1,5 @@
 // One log file per part. A part writes to it directly (no process of ours stands between, so a busy log costs the stack nothing);
-// here it is only kept from growing without end and read back.
+// here it is only kept from growing without end and read back. A full disk loses what is said, and never the process that says it.
 import { closeSync, copyFileSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
@@ -27,8 +27,8 @@ export function openLog(path: string): Log {
   // Copy and truncate, because the part goes on writing to the same open file; what it says between the two steps is lost.
   const bound = () => {
     if (size() < LOG_BYTES_MAX) return
-    copyFileSync(path, `${path}.1`)
-    ftruncateSync(fd)
+    ifPossible(() => copyFileSync(path, `${path}.1`))
+    ifPossible(() => ftruncateSync(fd))
   }
   bound()
   const timer = setInterval(bound, LOOK_EVERY_MS)
@@ -40,10 +40,18 @@ export function openLog(path: string): Log {
       const bytes = Buffer.alloc(Math.max(0, size() - from))
       return bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, from))
     },
-    write: text => void writeSync(fd, text as string),
+    write: text => ifPossible(() => writeSync(fd, text as string)),
     close() {
       clearInterval(timer)
       closeSync(fd)
     },
+  }
+}
+
+function ifPossible(step: () => unknown) {
+  try {
+    step()
+  } catch {
+    // The log itself is where it would be told.
   }
 }

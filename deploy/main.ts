@@ -20,8 +20,15 @@ const commands: Record<string, () => Promise<unknown>> = {
   dev: () => runUntilSignal(dir, { dev: true, ready: ({ url }) => print(quickStart(url)) }),
 
   async background() {
-    const tell = (tidings: Tidings) => process.send?.(tidings)
-    await runUntilSignal(dir, { dev: false, ready: ({ url }) => tell({ url }) }).catch(error => {
+    // Whoever started us waits for one word. If he goes before it (Ctrl-C), he wants no stack; after it he goes in any case.
+    const abandoned = new AbortController()
+    const goes = () => abandoned.abort()
+    process.once('disconnect', goes)
+    const tell = (tidings: Tidings) => {
+      process.off('disconnect', goes)
+      process.send?.(tidings, error => error && goes())
+    }
+    await runUntilSignal(dir, { dev: false, ready: ({ url }) => tell({ url }), abandoned: abandoned.signal }).catch(error => {
       tell({ failure: error.message })
       throw error
     })

@@ -80,8 +80,16 @@ export async function startStack(order: StackOrder): Promise<Stack> {
   for (const plan of plans) {
     const log = openLog(logOf(dir, plan.name))
     logs.push(log)
-    const noted = (pid?: number) => (pid ? notePid(pids, plan.name, pid) : forgetPid(pids, plan.name))
-    parts.set(plan.name, takeCharge(plan, { log, output: order.output, say: order.say ?? (() => undefined), process: noted }))
+    const { output, say = () => undefined } = order
+    const noted = (pid?: number) => {
+      try {
+        if (pid) notePid(pids, plan.name, pid)
+        else forgetPid(pids, plan.name)
+      } catch (error) {
+        say(`${plan.name} is not noted: ${(error as Error).message}`)
+      }
+    }
+    parts.set(plan.name, takeCharge(plan, { log, output, say, process: noted }))
   }
 
   async function stop() {
@@ -94,7 +102,7 @@ export async function startStack(order: StackOrder): Promise<Stack> {
   try {
     await startInOrder(plans, parts, order.signal)
     order.signal?.throwIfAborted()
-    if (parts.has('envoy') && !order.parts) await healthy(url)
+    if (parts.has('envoy') && !order.parts) await healthy(url, order.signal)
   } catch (error) {
     await stop()
     throw error
@@ -145,7 +153,7 @@ async function startInOrder(plans: PartPlan[], parts: Map<PartName, Part>, signa
   failing.signal.throwIfAborted()
 }
 
-async function healthy(url: string) {
+async function healthy(url: string, signal?: AbortSignal) {
   const late = Date.now() + HEALTHY_MS_MAX
   let last = 'nothing'
   while (Date.now() < late) {
@@ -153,6 +161,7 @@ async function healthy(url: string) {
     if (reply?.ok) return
     last = (await reply?.text()) ?? last
     await pause(HEALTHY_EVERY_MS)
+    signal?.throwIfAborted()
   }
   throw new Error(`Every part is ready, but the edge does not report the stack healthy; it said last: ${last}`)
 }

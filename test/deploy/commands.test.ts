@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { folder, PARTS } from './folder.ts'
+import { until } from '../auth/house.ts'
+import { folder, main, PARTS } from './folder.ts'
 import { lives } from './lives.ts'
 
 t.test('start runs the stack behind the command, status tells of each part, stop ends every one', async t => {
@@ -33,6 +36,16 @@ t.test('a start that cannot work says so and leaves nothing running', async t =>
   t.match(failed, { code: 1, stderr: /^auth stopped \(exit code 1\)[\s\S]*TOKEN_EXPIRY_MINUTES/ })
   t.same(pids().filter(Boolean), [])
   t.match(await run('start', { GATEWAY_PORT: 'x' }), { code: 1, stderr: 'GATEWAY_PORT is "x", which is not a port.\n' })
+})
+
+t.test('Ctrl-C while a start is waited for gives the start up and leaves nothing running', async t => {
+  const { dir, env, pids } = await folder(t)
+  const start = spawn(process.execPath, [main, 'start'], { cwd: dir, env, stdio: 'ignore' })
+  const ended = once(start, 'exit')
+  await until(() => pids().filter(Boolean).length > 1)
+  start.kill('SIGINT')
+  t.same(await ended, [null, 'SIGINT'])
+  await until(() => pids().every(pid => pid === undefined))
 })
 
 t.test('purge deletes the data and keeps the secrets', async t => {

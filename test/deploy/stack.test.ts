@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { livingPid } from '../../deploy/pids.ts'
@@ -51,6 +51,22 @@ t.test('a part killed from outside is named and comes back by itself', async t =
   process.kill(Number(killed), 'SIGKILL')
   t.match(await named, [/^redis stopped \(SIGKILL\)/])
   while (!stack.pid('redis')) await new Promise(setImmediate)
+  t.not(stack.pid('redis'), killed)
+})
+
+t.test('a part that dies while its process cannot be noted, as on a full disk, comes back all the same', async t => {
+  const said: string[] = []
+  const dir = folder(t)
+  const stack = await startStack({ dir, parts: ['redis'], say: sentence => said.push(sentence) })
+  t.teardown(() => stack.stop())
+  const killed = Number(stack.pid('redis'))
+  renameSync(pidsOf(dir), `${pidsOf(dir)}-aside`)
+  writeFileSync(pidsOf(dir), '')
+  process.kill(killed, 'SIGKILL')
+  while (said.length < 3) await new Promise(setImmediate)
+  rmSync(pidsOf(dir))
+  renameSync(`${pidsOf(dir)}-aside`, pidsOf(dir))
+  t.match(said, [/^redis is not noted/, /^redis stopped \(SIGKILL\)/, /^redis is not noted/])
   t.not(stack.pid('redis'), killed)
 })
 
