@@ -41,6 +41,15 @@ local known = redis.call('GET', KEYS[1])
 if not known or cjson.decode(known).seq < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[1]) end
 return 1`
 
+/**
+ * Trims what was sealed long ago, but for a backlog: where a whole batch waits, the last event sealed could be among what goes, and with it
+ * what was never sealed. ARGV: the last event sealed, how many are a batch, how many stay.
+ */
+const TRIM = `
+local waiting = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+if #waiting == tonumber(ARGV[2]) then return 0 end
+return redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])`
+
 export interface AuditFilter {
   user_id?: string
   action?: string
@@ -69,6 +78,7 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
   const takeLease = script(redis, 'take_audit_lease', TAKE_LEASE)
   const giveUpLease = script(redis, 'give_up_audit_lease', GIVE_UP_LEASE)
   const advance = script(redis, 'advance_audit_head', ADVANCE)
+  const trim = script(redis, 'trim_audit', TRIM)
   const segments = openSegments(dir)
   const key = await openAuditKey(redis, wrap)
   const me = randomUUID()
@@ -97,8 +107,8 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
     if (await segments.append(next.lines, signed)) {
       await advance([HEAD], [JSON.stringify(next.head), next.head.seq])
       head = next.head
-      await redis.xtrim(AUDIT_STREAM, 'MAXLEN', '~', RECENT_MAX)
       if (entries.length === BATCH_MAX) return seal()
+      await trim([AUDIT_STREAM], [next.head.id, BATCH_MAX, RECENT_MAX])
     }
   }
 

@@ -1,5 +1,8 @@
 // Auth on a Redis of its own with one admin, and a short way to ask it.
-import type { InjectOptions } from 'fastify'
+import Fastify, { type InjectOptions } from 'fastify'
+import Type from 'typebox'
+import { loadConfig, type SharedConfig, shared } from '../../src/platform/config.ts'
+import { registerRedis } from '../../src/platform/redis.ts'
 import type { App } from '../../src/platform/service.ts'
 import { type PrivateRedis, privateRedis } from '../support/redis.ts'
 import { auth, environment, password, signedIn } from '../support/services.ts'
@@ -60,6 +63,14 @@ export async function house(t: Teardown, more: Record<string, string> = {}, onRe
     admin: await personAt(app, 'root'),
     replica: async (changes: Record<string, string> = {}) => (await auth(t, { ...env, ...changes })).app,
   }
+}
+
+/** A connection to the Redis of `env` beside those of the services. */
+export async function connection(t: Teardown, env: NodeJS.ProcessEnv) {
+  const client = Fastify()
+  t.teardown(() => client.close())
+  await registerRedis(client, loadConfig(Type.Object(shared), env) as SharedConfig)
+  return client.redis
 }
 
 /** Ten failures at once, all admitted before the first is counted: the name is locked for half a minute, longer than the slowest answer takes. */

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Ask, asking, house } from './house.ts'
+import { folder } from '../support/folder.ts'
+import { type Ask, asking, connection, house, personAt, until } from './house.ts'
 
 const STREAM = 'audit:{audit}:events'
 const LEASE = '{audit}:lease'
@@ -45,4 +46,24 @@ t.test('a log that grows while it is verified is valid', async t => {
   }
   over = true
   await growing
+})
+
+t.test('a backlog longer than what Redis keeps is sealed whole, and auth serves and starts on it', async t => {
+  const home = await house(t, { AUDIT_DIR: folder(t) })
+  await home.admin.ask('GET', '/audit/verify')
+  await home.app.close()
+  const redis = await connection(t, home.env)
+  const add = `for i = 1, 5000 do redis.call('XADD', KEYS[1], '*', 'event', ARGV[1]) end`
+  for (let i = 0; i < 12; i++) await redis.eval(add, 1, STREAM, EVENT)
+  const waiting = await redis.xlen(STREAM)
+  const app = await home.replica()
+  const sealed = async () => JSON.parse((await redis.get('{audit}:head')) ?? '{}').seq as number
+  await until(async () => (await sealed()) >= waiting || (await app.inject('/health')).statusCode === 503)
+  const root = await personAt(app, 'root')
+  const { body } = await root.ask('GET', '/audit/verify')
+  t.match(body, { valid: true })
+  t.ok(body.entries > waiting, `${body.entries} of ${waiting}`)
+  t.ok((await redis.xlen(STREAM)) < waiting, 'what is sealed leaves Redis')
+  await app.close()
+  t.equal((await (await home.replica()).inject('/health')).statusCode, 200)
 })
