@@ -23,6 +23,7 @@ import { sessionRoutes } from './routes/sessions.ts'
 import { userRoutes } from './routes/users.ts'
 import { openMac, openWrap } from './secrets.ts'
 import { openSessions } from './sessions.ts'
+import { tellerOf } from './telling.ts'
 import { openUsers } from './users.ts'
 
 const HOUR_MS = 3_600_000
@@ -52,7 +53,7 @@ export function authService(config: AuthConfig): Service {
     },
     async plugin(app) {
       const house = await openHouse(app, config, keyring)
-      await seedAdmin(config, house, line => process.stdout.write(line))
+      await seedAdmin(config, { ...house, teller: tellerOf(app, null) }, line => process.stdout.write(line))
       for (const routes of [
         accountRoutes,
         sessionRoutes,

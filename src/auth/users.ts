@@ -22,6 +22,9 @@ export interface User {
 /** With the stored hash, which never leaves this service. */
 export type Account = User & { password: string }
 
+/** For an account that is told of before it is made. */
+export const newUserId = () => randomBytes(16).toString('hex')
+
 /** Deletes a name if it is still this account's. */
 const FREE_NAME = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
 
@@ -48,9 +51,8 @@ export function openUsers(redis: Redis) {
     },
 
     /** `password` is the hash. Throws `conflict` when the name is taken. */
-    async create(username: string, password: string, role: Role): Promise<User> {
+    async create(username: string, password: string, role: Role, userId = newUserId()): Promise<User> {
       checkName(username)
-      const userId = randomBytes(16).toString('hex')
       const canonical = canonicalName(username)
       const made = { username: username.normalize('NFC'), canonical, role, disabled: '0', password, created: Date.now() }
       await redis.hset(userKey(userId), made)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { authConfig } from '../../src/auth/config.ts'
 import { openInvites } from '../../src/auth/invites.ts'
+import { openUsers } from '../../src/auth/users.ts'
 import { privateRedis } from '../support/redis.ts'
 import { auth, environment, password } from '../support/services.ts'
 import { asking, house, personAt } from './house.ts'
@@ -96,7 +97,32 @@ t.test('the first admin by configuration is made once and not made again', async
   t.equal((await again('POST', '/login', { username: 'root', password: 'another password' })).status, 200)
 })
 
+t.test('a first admin by configuration who was deleted stays so: nothing is made once there is an admin', async t => {
+  const home = await house(t)
+  const other = await home.person('other')
+  await home.admin.ask('PATCH', `/users/${other.user_id}`, { role: 'admin' })
+  const heir = await personAt(home.app, 'other')
+  t.equal((await heir.ask('DELETE', `/users/${home.admin.user_id}`)).status, 204)
+  const again = asking(await home.replica())
+  t.equal((await again('POST', '/login', { username: 'root', password })).status, 401)
+  t.same(
+    (await heir.ask('GET', '/users')).body.users.map(({ username }: { username: string }) => username),
+    ['other'],
+  )
+})
+
+t.test('the making of a first admin is told, and one that was cut short is completed by the next start', async t => {
+  const home = await house(t)
+  const told = await home.admin.ask('GET', '/audit?action=register')
+  t.match(told.body.events, [{ outcome: 'allowed', user_id: home.admin.user_id, detail: 'admin', address: null }])
+  await home.app.redis.del('{users}:admins')
+  const next = await home.replica()
+  t.equal(await openUsers(next.redis).hasAdmin(), true)
+  t.match(await personAt(next, 'root'), { user_id: home.admin.user_id })
+})
+
 t.test('a first admin that could not sign in stops the start with a sentence', async t => {
+  const env = environment(await privateRedis(t))
   t.throws(() => authConfig({ ...env, ADMIN_USERNAME: 'boss', ADMIN_PASSWORD: 'short' }), /ADMIN_PASSWORD/)
   await t.rejects(auth(t, { ...env, ADMIN_USERNAME: 'newboss', ADMIN_PASSWORD: 'password1' }), /ADMIN_PASSWORD.*common/)
   await t.rejects(auth(t, { ...env, ADMIN_USERNAME: 'аdmin', ADMIN_PASSWORD: password }), /ADMIN_USERNAME.*script/)
