@@ -132,9 +132,8 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
       }
       const hash = await passwords.hash(change.next)
       await visitor.audit({ action: 'password_change', outcome: 'allowed' })
-      if (!(await users.replacePassword(userId, user.password, hash)))
+      if (!(await sessions.endWithPassword(userId, user.password, hash, sessionId)))
         throw failure('conflict', 'The password was changed meanwhile; try again with the new one')
-      await sessions.endAll(userId, sessionId)
       await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'password_change' })
     },
 

@@ -77,6 +77,21 @@ redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[1])
 return -1`
 
+// KEYS: user, index. ARGV: key prefix of sessions, the one that stays, if any, and for a change of the password the stored hash that was
+// matched and the one that takes its place. Returns 0, with nothing done, when another hash is stored by now.
+const END_ALL = `
+if ARGV[3] then
+  if redis.call('HGET', KEYS[1], 'password') ~= ARGV[3] then return 0 end
+  redis.call('HSET', KEYS[1], 'password', ARGV[4])
+end
+for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  if id ~= ARGV[2] then
+    redis.call('DEL', ARGV[1] .. id)
+    redis.call('ZREM', KEYS[2], id)
+  end
+end
+return 1`
+
 /** Milliseconds: without a refresh, altogether, and for which a predecessor still gets its successor. */
 export interface SessionTimes {
   idleMs: number
@@ -86,6 +101,7 @@ export interface SessionTimes {
 
 export function openSessions(redis: Redis, secrets: string, { idleMs, absoluteMs, graceMs = GRACE_MS }: SessionTimes) {
   const open = script(redis, 'open_session', OPEN)
+  const endAll = script(redis, 'end_sessions', END_ALL)
   const refreshOnce = script(redis, 'refresh_session', REFRESH_ONCE)
   const stored = openMac(secrets, 'refresh token hash')
   const successor = openMac(secrets, 'refresh token successor')
@@ -139,10 +155,17 @@ export function openSessions(redis: Redis, secrets: string, { idleMs, absoluteMs
       return given ? { user_id: userId, session_id: id, refresh_token: token(userId, id, given) } : undefined
     },
 
-    /** Ends all sessions of a user, but the one named. */
-    async endAll(userId: string, except?: string) {
-      const ids = await redis.zrange(indexKey(userId), '0', '-1')
-      await Promise.all(ids.filter(id => id !== except).map(id => end(userId, id)))
+    /** Ends all sessions of a user. */
+    async endAll(userId: string) {
+      await endAll([userKey(userId), indexKey(userId)], [sessionKey(userId, ''), ''])
+    },
+
+    /**
+     * Replaces the stored hash and ends all sessions of a user but the one named, if any, in one step. False, with nothing done, when
+     * `before` is no longer the stored one.
+     */
+    async endWithPassword(userId: string, before: string, after: string, except = ''): Promise<boolean> {
+      return (await endAll([userKey(userId), indexKey(userId)], [sessionKey(userId, ''), except, before, after])) === 1
     },
 
     /** Living sessions, newest first. */
