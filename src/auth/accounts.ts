@@ -1,8 +1,5 @@
-// What a person does with an account (register, sign in, stay signed in, change the password) and what an admin does to one. Every
-// step that matters is in the audit stream before it takes effect, so none of them happens unrecorded; what ends credentials is there
-// once more when it has, so that a Redis which holds the end of the log holds all that the log says was ended.
+// What a person does with an account (register, sign in, stay signed in, change the password) and what an admin does to one.
 import { type Permission, type Role, roles } from '../contracts/claims.ts'
-import type { AuditEvent } from '../platform/audit.ts'
 import { failure } from '../platform/errors.ts'
 import type { ApiKeys } from './api-keys.ts'
 import type { Guesses } from './guesses.ts'
@@ -11,16 +8,16 @@ import type { Keyring } from './keyring.ts'
 import type { Passwords } from './passwords.ts'
 import type { Session } from './schemas.ts'
 import type { OpenSession, Sessions } from './sessions.ts'
+import { ending, type Teller, telling } from './telling.ts'
 import { checkName } from './usernames.ts'
-import type { User, Users } from './users.ts'
+import { newUserId, TAKEN, type User, type Users } from './users.ts'
 
 /** Who is at the door, before or after signing in. */
-export interface Visitor {
+export interface Visitor extends Teller {
   address: string
   /** The address as limits count it. */
   network: string
   agent: string
-  audit(event: AuditEvent): Promise<void>
 }
 
 interface Parts {
@@ -58,10 +55,6 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
     return registration === 'closed' ? null : role
   }
 
-  async function endEverything(userId: string) {
-    await Promise.all([sessions.endAll(userId), apiKeys.endAll(userId)])
-  }
-
   return {
     /** Makes an account. An invitation is used up only by a registration that succeeds. */
     async register({ username, password, invite }: Credentials & { invite?: string }, visitor: Visitor): Promise<User> {
@@ -70,15 +63,20 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
         await visitor.audit({ action: 'register', outcome: 'denied', detail: invite ? 'invite' : registration })
         throw failure('forbidden', invite ? USED_UP : 'Registration is closed here; ask an admin for an invitation')
       }
-      checkName(username) // before the hash, which costs
+      // Both before the hash, which costs.
+      checkName(username)
+      if (await users.byName(username)) throw failure('conflict', TAKEN)
+      const hash = await passwords.hash(password)
       const role: Role = invited ?? 'user'
-      const user = await users.create(username, await passwords.hash(password), 'user')
-      if (invite && !(await invites.use(invite))) {
-        await users.remove(user.user_id)
-        throw failure('forbidden', USED_UP)
-      }
-      await visitor.audit({ action: 'register', outcome: 'allowed', user_id: user.user_id, detail: role })
-      return role === 'user' ? user : users.update(user.user_id, { role })
+      const user_id = newUserId()
+      return telling(visitor, { action: 'register', user_id, detail: role }, async () => {
+        const user = await users.create(username, hash, 'user', user_id)
+        if (invite && !(await invites.use(invite))) {
+          await users.remove(user_id)
+          throw failure('forbidden', USED_UP)
+        }
+        return role === 'user' ? user : users.update(user_id, { role })
+      })
     },
 
     /** Signs in. A wrong password, an absent name and a disabled account are one and the same to the visitor, in answer and in work. */
@@ -107,7 +105,7 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
       const step = await sessions.refresh(token)
       if (step && 'reused' in step) {
         const { user_id, session_id } = step.reused
-        await visitor.audit({ action: 'refresh_reuse', outcome: 'denied', user_id, target: session_id })
+        await visitor.note({ action: 'refresh_reuse', outcome: 'denied', user_id, target: session_id })
       }
       if (!step || 'reused' in step) throw failure('unauthenticated', 'That refresh token is no longer valid; sign in again')
       const user = await users.get(step.user_id)
@@ -131,31 +129,31 @@ export function openAccounts({ users, sessions, apiKeys, passwords, guesses, inv
         throw failure('invalid_credentials', 'The current password is wrong')
       }
       const hash = await passwords.hash(change.next)
-      await visitor.audit({ action: 'password_change', outcome: 'allowed' })
-      if (!(await sessions.endWithPassword(userId, user.password, hash, sessionId)))
-        throw failure('conflict', 'The password was changed meanwhile; try again with the new one')
-      await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'password_change' })
+      await ending(visitor, { action: 'password_change', target: userId }, async () => {
+        if (!(await sessions.endWithPassword(userId, user.password, hash, sessionId)))
+          throw failure('conflict', 'The password was changed meanwhile; try again with the new one')
+      })
     },
 
     /** Changes role or disabled; whatever changes ends the user's sessions. */
     async change(userId: string, changes: { role?: Role; disabled?: boolean }, visitor: Visitor): Promise<User> {
       if (!(await users.get(userId))) throw failure('not_found')
-      await visitor.audit({ action: 'user_change', outcome: 'allowed', target: userId, detail: JSON.stringify(changes) })
-      const user = await users.update(userId, changes)
-      await sessions.endAll(userId)
-      await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'user_change' })
-      return user
+      return ending(visitor, { action: 'user_change', target: userId, detail: JSON.stringify(changes) }, async () => {
+        const user = await users.update(userId, changes)
+        await sessions.endAll(userId)
+        return user
+      })
     },
 
     /** Deletes an account and has everything of it erased elsewhere. Repeating a deletion that was cut short completes it. */
     async remove(userId: string, visitor: Visitor) {
       if (!(await users.get(userId))) throw failure('not_found')
-      await visitor.audit({ action: 'user_delete', outcome: 'allowed', target: userId })
-      await users.update(userId, { disabled: true })
-      await endEverything(userId)
-      await erase(userId)
-      await users.remove(userId)
-      await visitor.audit({ action: 'sessions_end', outcome: 'allowed', target: userId, detail: 'user_delete' })
+      await ending(visitor, { action: 'user_delete', target: userId }, async () => {
+        await users.update(userId, { disabled: true })
+        await Promise.all([sessions.endAll(userId), apiKeys.endAll(userId)])
+        await erase(userId)
+        await users.remove(userId)
+      })
     },
   }
 }

@@ -39,14 +39,14 @@ export function openApiKeys(redis: Redis, mac: Mac) {
   const keyOf = (userId: string, id: string) => heldKey(userId, 'api_key', id)
   const indexOf = (userId: string) => `api_keys:{${userId}}`
 
-  async function end(userId: string, id: string): Promise<boolean> {
-    const ended = await redis.del(keyOf(userId, id))
-    await redis.srem(indexOf(userId), id)
-    return ended === 1
+  async function end(userId: string, id: string) {
+    await redis.multi().del(keyOf(userId, id)).srem(indexOf(userId), id).exec()
   }
 
   return {
     end,
+
+    lives: async (userId: string, id: string) => (await redis.exists(keyOf(userId, id))) === 1,
 
     /** Makes a key; `key` is shown this once. Throws `conflict` when the user has too many, `unauthenticated` when it was disabled or deleted meanwhile. */
     async make(

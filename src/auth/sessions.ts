@@ -113,14 +113,12 @@ export function openSessions(redis: Redis, secrets: string, { idleMs, absoluteMs
   // The mark tells a token that was once given out from a guess, so that only the former can end a session by reuse.
   const token = (userId: string, id: string, secret: string) => `rt_${userId}${id}${secret}${genuine.of(userId + id + secret)}`
 
-  async function end(userId: string, id: string): Promise<boolean> {
-    const ended = await redis.del(sessionKey(userId, id))
-    await redis.zrem(indexKey(userId), id)
-    return ended === 1
-  }
-
   return {
-    end,
+    lives: async (userId: string, id: string) => (await redis.exists(sessionKey(userId, id))) === 1,
+
+    async end(userId: string, id: string) {
+      await redis.multi().del(sessionKey(userId, id)).zrem(indexKey(userId), id).exec()
+    },
 
     /** Opens a session; fails when the account was disabled or deleted, or its password changed, since `password` (the hash) was matched. */
     async open(userId: string, password: string, client: Client): Promise<OpenSession> {

@@ -31,3 +31,15 @@ export async function telling<T>(teller: Teller, step: Omit<AuditEvent, 'outcome
     throw error
   }
 }
+
+/** The same for a step that ends credentials; told once more when it has. */
+export async function ending<T>(
+  teller: Teller,
+  step: Omit<AuditEvent, 'outcome'>,
+  end: () => Promise<T>,
+  action: 'sessions_end' | 'api_key_end' = 'sessions_end',
+): Promise<T> {
+  const done = await telling(teller, step, end)
+  await teller.note({ action, outcome: 'allowed', target: step.target, detail: step.action })
+  return done
+}

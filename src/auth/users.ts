@@ -12,6 +12,8 @@ import { canonicalName, checkName } from './usernames.ts'
 const ALL = '{users}:all'
 const nameKey = (canonical: string) => `username:{${canonical}}`
 
+export const TAKEN = 'That username is taken'
+
 export interface User {
   user_id: string
   username: string
@@ -59,7 +61,7 @@ export function openUsers(redis: Redis) {
       await redis.zadd(ALL, 0, userId)
       if ((await redis.set(nameKey(canonical), userId, 'NX')) === null) {
         await Promise.all([redis.del(userKey(userId)), redis.zrem(ALL, userId)])
-        throw failure('conflict', 'That username is taken')
+        throw failure('conflict', TAKEN)
       }
       if (role === 'admin') await admins.join(userId)
       return publicPart(account(userId, { ...made, created: String(made.created) }))

@@ -43,6 +43,7 @@ t.test(
         'authentication api_key_make allowed',
         'agent api_key_use allowed GET /status',
         'authentication session_end allowed',
+        'authentication sessions_end allowed',
       ],
     )
     const [stored] = events.filter(({ action }) => action === 'document_store')

@@ -4,6 +4,7 @@ import { failure, failureBody } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { Credentials, Invalid, Me, PasswordChange, Refresh, Registered, Registration, Session, Valid } from '../schemas.ts'
+import { ending } from '../telling.ts'
 import { signedIn, visitorOf } from './visitor.ts'
 
 export async function accountRoutes(app: Routes, { accounts, sessions }: House) {
@@ -31,8 +32,7 @@ export async function accountRoutes(app: Routes, { accounts, sessions }: House) 
     { config: { access: 'authenticated' }, schema: { response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { user_id, session_id } = signedIn(request)
-      await sessions.end(user_id, session_id)
-      await app.audit(request, { action: 'logout', outcome: 'allowed', target: session_id })
+      await ending(visitorOf(request), { action: 'logout', target: session_id }, () => sessions.end(user_id, session_id))
       return reply.code(204).send(null)
     },
   )

@@ -5,7 +5,8 @@ import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { ApiKeyId, ApiKeyList, MadeApiKey, NewApiKey } from '../schemas.ts'
-import { signedIn } from './visitor.ts'
+import { ending, telling } from '../telling.ts'
+import { signedIn, visitorOf } from './visitor.ts'
 
 export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {
   app.post(
@@ -19,8 +20,10 @@ export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {
         permission => !request.caller.permissions.includes(permission) || !bound.includes(permission),
       )
       if (beyond.length > 0) throw failure('forbidden', `A key of yours cannot have ${beyond.join(', ')}`)
-      await app.audit(request, { action: 'api_key_make', outcome: 'allowed', detail: permissions.join(' ') })
-      return reply.code(201).send(await apiKeys.make(user_id, name, permissions, expires_in_days))
+      const made = await telling(visitorOf(request), { action: 'api_key_make', detail: permissions.join(' ') }, () =>
+        apiKeys.make(user_id, name, permissions, expires_in_days),
+      )
+      return reply.code(201).send(made)
     },
   )
 
@@ -37,8 +40,10 @@ export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {
     { config: { access: 'authenticated' }, schema: { params: ApiKeyId, response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { id } = request.params
-      if (!(await apiKeys.end(signedIn(request).user_id, id))) throw failure('not_found')
-      await app.audit(request, { action: 'api_key_delete', outcome: 'allowed', target: id })
+      const { user_id } = signedIn(request)
+      if (!(await apiKeys.lives(user_id, id))) throw failure('not_found')
+      const step = { action: 'api_key_delete', target: id }
+      await ending(visitorOf(request), step, () => apiKeys.end(user_id, id), 'api_key_end')
       return reply.code(204).send(null)
     },
   )

@@ -4,7 +4,8 @@ import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
 import type { House } from '../plugin.ts'
 import { Id, SessionList } from '../schemas.ts'
-import { signedIn } from './visitor.ts'
+import { ending } from '../telling.ts'
+import { signedIn, visitorOf } from './visitor.ts'
 
 export async function sessionRoutes(app: Routes, { sessions }: House) {
   app.get(
@@ -21,8 +22,9 @@ export async function sessionRoutes(app: Routes, { sessions }: House) {
     { config: { access: 'authenticated' }, schema: { params: Id, response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { id } = request.params
-      if (!(await sessions.end(signedIn(request).user_id, id))) throw failure('not_found')
-      await app.audit(request, { action: 'session_end', outcome: 'allowed', target: id })
+      const { user_id } = signedIn(request)
+      if (!(await sessions.lives(user_id, id))) throw failure('not_found')
+      await ending(visitorOf(request), { action: 'session_end', target: id }, () => sessions.end(user_id, id))
       return reply.code(204).send(null)
     },
   )
@@ -31,8 +33,8 @@ export async function sessionRoutes(app: Routes, { sessions }: House) {
     '/sessions',
     { config: { access: 'authenticated' }, schema: { response: { 204: Type.Null() } } },
     async (request, reply) => {
-      await sessions.endAll(signedIn(request).user_id)
-      await app.audit(request, { action: 'session_end', outcome: 'allowed', detail: 'all' })
+      const { user_id } = signedIn(request)
+      await ending(visitorOf(request), { action: 'session_end', detail: 'all' }, () => sessions.endAll(user_id))
       return reply.code(204).send(null)
     },
   )

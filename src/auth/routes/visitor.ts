@@ -3,13 +3,14 @@ import type { FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import { limitAddress } from '../../platform/limits.ts'
 import type { Visitor } from '../accounts.ts'
+import { tellerOf } from '../telling.ts'
 
 export function visitorOf(request: FastifyRequest): Visitor {
   return {
     address: request.ip,
     network: limitAddress(request),
     agent: String(request.headers['user-agent'] ?? ''),
-    audit: event => request.server.audit(request, event),
+    ...tellerOf(request.server, request),
   }
 }
 
