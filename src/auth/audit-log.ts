@@ -9,6 +9,7 @@ import { openAuditKey } from './audit-key.ts'
 import type { AuditRecord } from './schemas.ts'
 import type { Wrap } from './secrets.ts'
 import { type Entry, earlier, emptyHead, type Head, openSegments, type Seal } from './segments.ts'
+import { sharing } from './turns.ts'
 
 const SEAL_EVERY_MS = 200
 /** One interval more is the longest until another replica seals in place of a dead one; a busy machine has the rest of the second. */
@@ -112,11 +113,7 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
     }
   }
 
-  let running = Promise.resolve()
-  const tick = () => {
-    running = running.then(seal).catch(onError)
-    return running
-  }
+  const tick = sharing(() => seal().catch(onError))
   const timer = setInterval(tick, SEAL_EVERY_MS)
 
   return {
@@ -136,13 +133,13 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
     },
 
     /** Checks every link, seal and head, and the events Redis still holds against what was sealed of them. */
-    async verify(): Promise<Verdict> {
+    verify: sharing(async (): Promise<Verdict> => {
       for (let looks = 1; ; looks++) {
         const { known, ...verdict } = await look()
         // What lies beyond the head may be a batch that another replica is just writing: by the next look it is whole.
         if (!verdict.first_bad || verdict.first_bad.seq <= known || looks === LOOKS_MAX) return verdict
       }
-    },
+    }),
 
     /** The signed head, and the public key (SPKI PEM) that checks it. */
     async head(): Promise<Seal & { public_key: string }> {

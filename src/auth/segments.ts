@@ -2,7 +2,7 @@
 // signed seal. A segment file only ever grows, and is followed by the next when it is full.
 import { createHash, randomUUID } from 'node:crypto'
 import { closeSync, fstatSync, fsync, mkdirSync, openSync, writeSync } from 'node:fs'
-import { open, readdir, readFile, rename, truncate } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -179,9 +179,11 @@ function parse(text: string): Line {
 async function writeHead(dir: string, seal: Seal) {
   const path = join(dir, 'head.json')
   const fresh = `${path}.${randomUUID()}`
-  const file = await open(fresh, 'w', 0o600)
-  await file.writeFile(JSON.stringify(seal))
-  await file.sync()
-  await file.close()
-  await rename(fresh, path)
+  try {
+    await writeFile(fresh, JSON.stringify(seal), { flush: true, mode: 0o600 })
+    await rename(fresh, path)
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  }
 }

@@ -1,14 +1,21 @@
 // Several replicas of auth and one sealed log: whoever seals, and whatever becomes of it, there is one chain.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { openAuditLog } from '../../src/auth/audit-log.ts'
+import { openWrap } from '../../src/auth/secrets.ts'
+import { emptyHead, openSegments } from '../../src/auth/segments.ts'
 import { folder } from '../support/folder.ts'
+import { privateRedis } from '../support/redis.ts'
+import { environment } from '../support/services.ts'
 import { type Ask, asking, connection, house, personAt, until } from './house.ts'
 
 const STREAM = 'audit:{audit}:events'
 const LEASE = '{audit}:lease'
 const EVENT = JSON.stringify({ action: 'x', outcome: 'allowed', user_id: null, address: null, request_id: null, service: 'rag' })
+/** Adds five thousand events at once. */
+const ADD = `for i = 1, 5000 do redis.call('XADD', KEYS[1], '*', 'event', ARGV[1]) end`
 
 async function replicas(t: Test) {
   const dir = mkdtempSync(join(tmpdir(), 'audit-'))
@@ -53,8 +60,7 @@ t.test('a backlog longer than what Redis keeps is sealed whole, and auth serves 
   await home.admin.ask('GET', '/audit/verify')
   await home.app.close()
   const redis = await connection(t, home.env)
-  const add = `for i = 1, 5000 do redis.call('XADD', KEYS[1], '*', 'event', ARGV[1]) end`
-  for (let i = 0; i < 12; i++) await redis.eval(add, 1, STREAM, EVENT)
+  for (let i = 0; i < 12; i++) await redis.eval(ADD, 1, STREAM, EVENT)
   const waiting = await redis.xlen(STREAM)
   const app = await home.replica()
   const sealed = async () => JSON.parse((await redis.get('{audit}:head')) ?? '{}').seq as number
@@ -66,4 +72,41 @@ t.test('a backlog longer than what Redis keeps is sealed whole, and auth serves 
   t.ok((await redis.xlen(STREAM)) < waiting, 'what is sealed leaves Redis')
   await app.close()
   t.equal((await (await home.replica()).inject('/health')).statusCode, 200)
+})
+
+t.test('many verifications at once share a walk over the log', async t => {
+  const { redis, verify } = await replicas(t)
+  await redis.eval(ADD, 1, STREAM, EVENT)
+  const pages = async () => Number(/cmdstat_xrange:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1])
+  const before = await pages()
+  for (const verdict of await Promise.all(Array.from({ length: 50 }, () => verify[0]?.()))) t.match(verdict, { valid: true })
+  const read = (await pages()) - before
+  t.ok(read < 150, `${read} pages of the stream, where one walk has six`)
+})
+
+t.test('while Redis is silent nothing piles up: closing waits for what runs, and for one run more', async t => {
+  const env = environment(await privateRedis(t))
+  const redis = await connection(t, env)
+  let failed = 0
+  const log = await openAuditLog(redis, openWrap(String(env.JWT_SECRET_KEY), 'audit key'), folder(t), {
+    onError: () => void failed++,
+    onOlder: error => t.fail(error.message),
+  })
+  const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1])
+  process.kill(pid, 'SIGSTOP')
+  t.teardown(() => process.kill(pid, 'SIGCONT'))
+  await until(() => failed >= 8)
+  const before = failed
+  await log.close()
+  t.ok(failed - before <= 3, `${failed - before} more, the lease that was not given up among them`)
+})
+
+t.test('a head that cannot be put in its place leaves nothing beside it', async t => {
+  const dir = folder(t)
+  mkdirSync(join(dir, 'head.json'))
+  const segments = openSegments(dir)
+  await segments.recover()
+  const { lines, head } = segments.chain(emptyHead, [{ id: '1-0', text: EVENT }])
+  await t.rejects(segments.append(lines, { ...head, from: 0, kid: '', time: 0, signature: '' }), { code: /^E/ })
+  t.same(readdirSync(dir).toSorted(), ['00000001.jsonl', 'head.json'])
 })
