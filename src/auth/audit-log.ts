@@ -6,9 +6,9 @@ import { randomUUID } from 'node:crypto'
 import { AUDIT_STREAM } from '../platform/audit.ts'
 import { type Redis, script } from '../platform/redis.ts'
 import { openAuditKey } from './audit-key.ts'
-import type { AuditRecord } from './schemas.ts'
+import { openPages } from './audit-pages.ts'
 import type { Wrap } from './secrets.ts'
-import { type Entry, earlier, emptyHead, type Head, openSegments, type Seal } from './segments.ts'
+import { type Entry, earlier, emptyHead, entryOf, type Head, openSegments, type Seal } from './segments.ts'
 import { sharing } from './turns.ts'
 
 const SEAL_EVERY_MS = 200
@@ -20,8 +20,6 @@ const LOOKS_MAX = 3
 const BATCH_MAX = 1000
 /** Sealed events that stay in Redis for quick reading. */
 const RECENT_MAX = 50_000
-/** Events looked at for one page of a filtered reading. */
-const SCANNED_MAX = 20_000
 
 const HEAD = '{audit}:head'
 const LEASE = '{audit}:lease'
@@ -50,16 +48,6 @@ const TRIM = `
 local waiting = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
 if #waiting == tonumber(ARGV[2]) then return 0 end
 return redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[3])`
-
-export interface AuditFilter {
-  user_id?: string
-  action?: string
-  outcome?: string
-  since?: string
-  until?: string
-  cursor?: string
-  limit: number
-}
 
 interface Verdict {
   valid: boolean
@@ -117,20 +105,8 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
   const timer = setInterval(tick, SEAL_EVERY_MS)
 
   return {
-    /** Events newest first; `next_cursor` continues where this page ended. */
-    async read(filter: AuditFilter): Promise<{ events: AuditRecord[]; next_cursor: string | null }> {
-      const events: AuditRecord[] = []
-      let scanned = 0
-      let last = filter.cursor ?? '99999999999999-0'
-      for await (const entry of newestFirst(last)) {
-        if (events.length === filter.limit || ++scanned > SCANNED_MAX) return { events, next_cursor: last }
-        last = entry.id
-        const event = recorded(entry)
-        if (fits(event, filter)) events.push(event)
-        if (filter.since && event.time < filter.since) break
-      }
-      return { events, next_cursor: null }
-    },
+    /** Events newest first. */
+    read: openPages(redis, segments),
 
     /** Checks every link, seal and head, and the events Redis still holds against what was sealed of them. */
     verify: sharing(async (): Promise<Verdict> => {
@@ -189,17 +165,6 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
       if (page.length < BATCH_MAX) return
     }
   }
-
-  async function* newestFirst(before: string): AsyncGenerator<Entry> {
-    let from = before
-    while (true) {
-      const page = (await redis.xrevrange(AUDIT_STREAM, `(${from}`, '-', 'COUNT', BATCH_MAX)).map(entryOf)
-      yield* page
-      from = page.at(-1)?.id ?? from
-      if (page.length < BATCH_MAX) break
-    }
-    yield* segments.backwards(from)
-  }
 }
 
 const OLDER_REDIS =
@@ -218,22 +183,4 @@ export async function refuseOlderRedis(redis: Redis, dir: string) {
 /** Does the stream hold the last event of `head`? Only older ones are ever trimmed. */
 async function holds(redis: Redis, { seq, id }: Head): Promise<boolean> {
   return seq === 0 || (await redis.xrange(AUDIT_STREAM, id, id)).length > 0
-}
-
-function entryOf([id, fields]: [string, string[]]): Entry {
-  return { id, text: fields[1] ?? '' }
-}
-
-function recorded({ id, text }: Entry): AuditRecord {
-  return { id, time: new Date(Number.parseInt(id, 10)).toISOString(), ...(JSON.parse(text) as Omit<AuditRecord, 'id' | 'time'>) }
-}
-
-function fits(event: AuditRecord, { user_id, action, outcome, since, until }: AuditFilter): boolean {
-  return (
-    (!user_id || event.user_id === user_id) &&
-    (!action || event.action === action) &&
-    (!outcome || event.outcome === outcome) &&
-    (!since || event.time >= since) &&
-    (!until || event.time <= until)
-  )
 }

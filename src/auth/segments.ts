@@ -2,7 +2,7 @@
 // signed seal. A segment file only ever grows, and is followed by the next when it is full.
 import { createHash, randomUUID } from 'node:crypto'
 import { closeSync, fstatSync, fsync, mkdirSync, openSync, writeSync } from 'node:fs'
-import { readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -46,6 +46,13 @@ export function openSegments(dir: string) {
   async function linesOf(name: string): Promise<Line[]> {
     const text = await readFile(join(dir, name), 'utf8')
     return text.split('\n').filter(Boolean).map(parse)
+  }
+
+  /** The first line of a segment; all others are of later events. */
+  async function firstOf(name: string): Promise<Line | undefined> {
+    const file = await open(join(dir, name))
+    for await (const line of file.readLines()) return parse(line)
+    return undefined
   }
 
   /** The last segment as this process left it; it may be written to only while it still is. */
@@ -150,15 +157,24 @@ export function openSegments(dir: string) {
       return sealed.seq === head.seq ? { head } : { head, bad: { seq: sealed.seq + 1, problem: 'entries without a seal' } }
     },
 
-    /** Entries newest first, from before `before` (a stream id), one segment at a time. */
+    /** Entries newest first, from before `before` (a stream id), one segment at a time; those that only hold later ones are not read. */
     async *backwards(before: string): AsyncGenerator<Entry> {
       for (const name of (await files()).toReversed()) {
+        const first = await firstOf(name)
+        if (first && !('seal' in first) && !earlier(first.id, before)) continue
         for (const line of (await linesOf(name)).toReversed()) {
           if (!('seal' in line) && earlier(line.id, before)) yield { id: line.id, text: line.text }
         }
       }
     },
   }
+}
+
+export type Segments = ReturnType<typeof openSegments>
+
+/** An event as Redis gives it. */
+export function entryOf([id, fields]: [string, string[]]): Entry {
+  return { id, text: fields[1] ?? '' }
 }
 
 /** Compares stream ids, `ms-number`. */
