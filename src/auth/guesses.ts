@@ -12,8 +12,13 @@ const SLOW_MS = 100
 /** The first lock, doubled by every further failure up to the longest, in seconds. */
 const LOCK_S = 2
 const LOCK_S_MAX = 900
-/** How long a failure is remembered, in milliseconds. */
+/** How long the failures of a name that was locked are remembered, in milliseconds. */
 const REMEMBERED_MS = 86_400_000
+/**
+ * And those of one that never was, in milliseconds: names nobody has can be tried without end, and Redis would hold them all. Who waits for
+ * it gets five guesses an hour, hardly more than the longest lock leaves.
+ */
+const TRIED_MS = 3_600_000
 /** Addresses remembered per name, the most recent ones, in milliseconds after their last success. */
 const KNOWN_MAX = 20
 const KNOWN_MS = 90 * REMEMBERED_MS
@@ -32,7 +37,8 @@ local used = redis.call('INCR', attempts)
 if used == 1 then redis.call('PEXPIRE', attempts, ARGV[2]) end
 return { side, used, redis.call('PTTL', attempts), 0 }`
 
-// KEYS: failures. ARGV: failures before the first lock, its length in s, the longest, remembered ms. Returns the count of failures.
+// KEYS: failures. ARGV: failures before the first lock, its length in s, the longest, remembered ms after a lock and
+// before the first. Returns the count of failures.
 const FAILED = `
 local count = redis.call('HINCRBY', KEYS[1], 'count', 1)
 local over = count - ARGV[1]
@@ -41,7 +47,7 @@ if over > 0 then
   local lock = math.min(ARGV[2] * 2 ^ math.min(over - 1, 20), ARGV[3])
   redis.call('HSET', KEYS[1], 'locked_until', time[1] * 1000 + math.floor(time[2] / 1000) + lock * 1000)
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], over > 0 and ARGV[4] or ARGV[5])
 return count`
 
 export interface Attempt {
@@ -79,7 +85,7 @@ export function openGuesses(redis: Redis, perMinute: number) {
             .exec()
         },
         async failed() {
-          const count = Number(await failed([failures], [SLOWED_MAX, LOCK_S, LOCK_S_MAX, REMEMBERED_MS]))
+          const count = Number(await failed([failures], [SLOWED_MAX, LOCK_S, LOCK_S_MAX, REMEMBERED_MS, TRIED_MS]))
           if (count <= SLOWED_MAX) await wait(SLOW_MS * 2 ** (count - 1))
         },
       }

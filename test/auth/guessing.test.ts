@@ -77,6 +77,22 @@ t.test('each further failure locks for twice as long, up to a quarter of an hour
   t.equal(await app.redis.exists(key), 0)
 })
 
+t.test('names that are only tried are soon forgotten, those that are locked are not', async t => {
+  const guesses = openGuesses(app.redis, 0)
+  const kept = async () => {
+    const keys = await app.redis.keys('login:{name:tried}*')
+    return Math.max(...(await Promise.all(keys.map(key => app.redis.pttl(key)))))
+  }
+  const slow: Promise<void>[] = []
+  for (let count = 1; count <= 6; count++) {
+    slow.push((await guesses.attempt('tried', '192.0.2.1')).failed())
+    await until(async () => Number(await app.redis.hget('login:{name:tried}:failures', 'count')) === count)
+    const hours = (await kept()) / 3_600_000
+    t.ok(count <= 5 ? hours > 0 && hours <= 1 : hours > 23, `after ${count} failures, ${hours} hours`)
+  }
+  await Promise.all(slow)
+})
+
 t.test('attempts on one name are counted wherever they come from, and alike for a name nobody has', async t => {
   const counted = await replica({ LIMIT_LOGIN_ACCOUNT_PER_MIN: '3' })
   await ask('POST', '/register', { username: 'counted', password })
