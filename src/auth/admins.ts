@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { failure } from '../platform/errors.ts'
 import { type Redis, script } from '../platform/redis.ts'
+import { openDelete } from './fields.ts'
 
 const ADMINS = '{users}:admins'
 const TURN = '{users}:turn'
@@ -18,11 +19,9 @@ if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return 1 end
 if redis.call('SCARD', KEYS[1]) == 1 then return 0 end
 return redis.call('SREM', KEYS[1], ARGV[1])`
 
-const END_TURN = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
-
 export function openAdmins(redis: Redis) {
   const leave = script(redis, 'leave_admins', LEAVE)
-  const endTurn = script(redis, 'end_admin_turn', END_TURN)
+  const endTurn = openDelete(redis)
 
   return {
     any: async () => (await redis.scard(ADMINS)) > 0,
@@ -46,7 +45,7 @@ export function openAdmins(redis: Redis) {
       try {
         return await work()
       } finally {
-        await endTurn([TURN], [me])
+        await endTurn(TURN, me)
       }
     },
   }

@@ -7,6 +7,7 @@ import { AUDIT_STREAM } from '../platform/audit.ts'
 import { type Redis, script } from '../platform/redis.ts'
 import { openAuditKey } from './audit-key.ts'
 import { openPages } from './audit-pages.ts'
+import { openDelete } from './fields.ts'
 import type { Wrap } from './secrets.ts'
 import { type Entry, earlier, emptyHead, entryOf, type Head, openSegments, type Seal } from './segments.ts'
 import { sharing } from './turns.ts'
@@ -31,8 +32,6 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return holder and 2 or 1`
 const HELD = 2
-
-const GIVE_UP_LEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
 
 /** Sets the head unless one further on is known. ARGV: the head, its number. */
 const ADVANCE = `
@@ -65,7 +64,7 @@ interface AuditAlarms {
 /** Opens the log in `dir` and keeps sealing until closed. */
 export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onError, onOlder }: AuditAlarms) {
   const takeLease = script(redis, 'take_audit_lease', TAKE_LEASE)
-  const giveUpLease = script(redis, 'give_up_audit_lease', GIVE_UP_LEASE)
+  const giveUpLease = openDelete(redis)
   const advance = script(redis, 'advance_audit_head', ADVANCE)
   const trim = script(redis, 'trim_audit', TRIM)
   const segments = openSegments(dir)
@@ -127,7 +126,7 @@ export async function openAuditLog(redis: Redis, wrap: Wrap, dir: string, { onEr
       clearInterval(timer)
       await tick()
       try {
-        await giveUpLease([LEASE], [me])
+        await giveUpLease(LEASE, me)
       } catch (error) {
         onError(error)
       }

@@ -4,7 +4,7 @@ import { serviceUrls } from '../platform/config.ts'
 import { markOlder, unmarkOlder } from '../platform/redis.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAccounts } from './accounts.ts'
-import { openApiKeys } from './api-keys.ts'
+import { type ApiKeys, openApiKeys } from './api-keys.ts'
 import { openAuditLog, refuseOlderRedis } from './audit-log.ts'
 import type { AuthConfig } from './config.ts'
 import { seedAdmin } from './first-admin.ts'
@@ -36,6 +36,7 @@ export type House = Awaited<ReturnType<typeof openHouse>>
 /** The auth service. */
 export function authService(config: AuthConfig): Service {
   let keyring: Keyring
+  let apiKeys: ApiKeys
   return {
     name: 'authentication',
     config,
@@ -43,7 +44,7 @@ export function authService(config: AuthConfig): Service {
     async keys(app) {
       await refuseOlderRedis(app.redis, config.AUDIT_DIR)
       await unmarkOlder(app.redis)
-      const apiKeys = openApiKeys(app.redis, openMac(config.SECRET_KEY, 'api key'))
+      apiKeys = openApiKeys(app.redis, openMac(config.SECRET_KEY, 'api key'))
       keyring = await openKeyring(app.redis, openWrap(config.JWT_SECRET_KEY, 'signing key'), {
         cacheMs: config.JWKS_CACHE_S * 1000,
         rotationMs: config.KEY_ROTATION_HOURS * HOUR_MS,
@@ -52,7 +53,7 @@ export function authService(config: AuthConfig): Service {
       return { publicKey: keyring.publicKey, genuine: apiKeys.genuine, close: keyring.close }
     },
     async plugin(app) {
-      const house = await openHouse(app, config, keyring)
+      const house = await openHouse(app, config, { keyring, apiKeys })
       await seedAdmin(config, { ...house, teller: tellerOf(app, null) }, line => process.stdout.write(line))
       for (const routes of [
         accountRoutes,
@@ -71,14 +72,13 @@ export function authService(config: AuthConfig): Service {
 }
 
 /** Opens the parts; none of them holds more than Redis does, so any number of replicas may run. */
-async function openHouse(app: App, config: AuthConfig, keyring: Keyring) {
+async function openHouse(app: App, config: AuthConfig, { keyring, apiKeys }: { keyring: Keyring; apiKeys: ApiKeys }) {
   const { redis } = app
   const users = openUsers(redis)
   const sessions = openSessions(redis, config.SECRET_KEY, {
     idleMs: config.SESSION_IDLE_HOURS * HOUR_MS,
     absoluteMs: config.SESSION_HOURS_MAX * HOUR_MS,
   })
-  const apiKeys = openApiKeys(redis, openMac(config.SECRET_KEY, 'api key'))
   const passwords = await openPasswords()
   const guesses = openGuesses(redis, config.LIMIT_LOGIN_ACCOUNT_PER_MIN)
   const invites = openInvites(redis)

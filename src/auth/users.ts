@@ -5,7 +5,7 @@ import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
 import { type Redis, script } from '../platform/redis.ts'
 import { openAdmins } from './admins.ts'
-import { openReplace } from './fields.ts'
+import { openDelete, openReplace } from './fields.ts'
 import { canonicalName, checkName } from './usernames.ts'
 
 /** All account ids, in order, for paging. */
@@ -27,15 +27,12 @@ export type Account = User & { password: string }
 /** For an account that is told of before it is made. */
 export const newUserId = () => randomBytes(16).toString('hex')
 
-/** Deletes a name if it is still this account's. */
-const FREE_NAME = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`
-
 /** Changes fields of an account that is still there. */
 const CHANGE = `if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], unpack(ARGV)) return 1`
 
 export function openUsers(redis: Redis) {
   const admins = openAdmins(redis)
-  const freeName = script(redis, 'free_name', FREE_NAME)
+  const deleteIf = openDelete(redis)
   const change = script(redis, 'change_user', CHANGE)
   const replace = openReplace(redis)
 
@@ -93,7 +90,7 @@ export function openUsers(redis: Redis) {
         const stored = await get(userId)
         if (!stored) throw failure('not_found')
         await admins.leave(userId)
-        await freeName([nameKey(canonicalName(stored.username))], [userId])
+        await deleteIf(nameKey(canonicalName(stored.username)), userId)
         await redis.del(userKey(userId))
         await redis.zrem(ALL, userId)
       })
