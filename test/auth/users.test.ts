@@ -1,4 +1,5 @@
 import t from 'tap'
+import { openAdmins } from '../../src/auth/admins.ts'
 import { openUsers } from '../../src/auth/users.ts'
 import { password } from '../support/services.ts'
 import { house, personAt } from './house.ts'
@@ -71,6 +72,17 @@ t.test('an account promoted and disabled at once is never counted as an admin wh
     t.equal(await app.redis.sismember('{users}:admins', user_id), 0)
   }
   t.match(await root.ask('PATCH', `/users/${root.user_id}`, { role: 'user' }), LAST)
+})
+
+t.test('a change that was made is no failure, though the turn in which it was cannot be given back', async t => {
+  const { alone } = openAdmins(app.redis)
+  const turn = '{users}:turn'
+  const made = await alone(async () => {
+    await app.redis.multi().del(turn).sadd(turn, 'what is no turn').exec()
+    return 'made'
+  })
+  t.equal(made, 'made')
+  await app.redis.del(turn)
 })
 
 t.test('a disabled account that is enabled again signs in; a deleted one is gone and its name is free', async t => {
