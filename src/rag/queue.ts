@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Failure, failure } from '../platform/errors.ts'
+import { openLine } from './line.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { JobRow } from './store/tables/jobs.ts'
 import type { Queued } from './uploads.ts'
@@ -48,33 +49,19 @@ interface Parts {
 }
 
 export function openQueue({ catalogue: { jobs, documents, transaction, later }, ingest, tidy, waitingMax, log }: Parts) {
-  const waiting = new Map<string, Queued[]>()
+  const waiting = openLine(waitingMax)
   const running = new Map<string, Running>()
   const events = new EventEmitter().setMaxListeners(0)
   let open = false
-  let size = 0
-
-  function push(job: Queued) {
-    const line = waiting.get(job.user_id)
-    if (line) line.push(job)
-    else waiting.set(job.user_id, [job])
-    size++
-  }
 
   /** Takes the next job of the next user in the circle whose document no other job is working on. */
   function take(): Queued | undefined {
     const users = [...running.values()].map(({ job }) => job.user_id)
     const busy = new Set([...running.values()].map(({ job }) => job.document_id))
-    for (const [user, line] of waiting) {
-      if (users.filter(one => one === user).length >= RUNNING_OF_USER_MAX) continue
-      const at = line.findIndex(job => !busy.has(job.document_id))
-      if (at < 0) continue
-      waiting.delete(user)
-      const [job] = line.splice(at, 1)
-      if (line.length > 0) waiting.set(user, line)
-      size--
-      return job
-    }
+    return waiting.take(
+      user => users.filter(one => one === user).length < RUNNING_OF_USER_MAX,
+      job => !busy.has(job.document_id),
+    )
   }
 
   function fill() {
@@ -173,17 +160,12 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
 
   return {
     /** Throws `unavailable` when `count` more jobs of `user` find no room. */
-    room(user: string, count: number) {
-      const own = waiting.get(user)?.length ?? 0
-      if (size + count > waitingMax || own + count > waitingMax / 2) {
-        throw failure('unavailable', undefined, { headers: { 'retry-after': 30 } })
-      }
-    },
+    room: waiting.room,
 
     /** Takes jobs that are on disk; those offered before it is open or after it is closed it finds there. */
     offer(offered: readonly Queued[]) {
       if (!open) return
-      for (const job of offered) push(job)
+      for (const job of offered) waiting.push(job)
       fill()
     },
 
@@ -197,19 +179,16 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
     },
 
     /** Gives a job up on its user's wish; false when it had ended or can only be finished. */
-    async cancel({ id, user_id }: Queued): Promise<boolean> {
+    async cancel(job: Queued): Promise<boolean> {
+      const { id } = job
       const one = running.get(id)
       if (one) {
         one.cancel.abort(failure('cancelled'))
         await one.ended
         return jobs.byId(id)?.state === 'failed'
       }
-      const line = waiting.get(user_id) ?? []
-      const at = line.findIndex(job => job.id === id)
-      const [job] = at < 0 ? [] : line.splice(at, 1)
-      if (!job) return false
-      size--
-      if (line.length === 0) waiting.delete(user_id)
+      if (!waiting.holds(job)) return false
+      waiting.remove(other => other.id === id)
       const progress: Progress = { state: 'failed', done: 0, total: null, failure: written(failure('cancelled')) }
       transaction(() => save(job, progress))
       events.emit(id, progress)
@@ -218,12 +197,7 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
 
     /** Drops a document's waiting jobs and stops the one under way; when this resolves nothing works on the document. */
     async stop(document: string) {
-      for (const [user, line] of waiting) {
-        const rest = line.filter(job => job.document_id !== document)
-        size -= line.length - rest.length
-        if (rest.length > 0) waiting.set(user, rest)
-        else waiting.delete(user)
-      }
+      waiting.remove(job => job.document_id === document)
       const under = [...running.values()].filter(({ job }) => job.document_id === document)
       for (const { leave } of under) leave.abort(stopped)
       await Promise.all(under.map(({ ended }) => ended))
@@ -232,7 +206,7 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
     /** Takes up everything the catalogue says is unfinished. */
     resume() {
       open = true
-      for (const job of jobs.unfinished()) push(job)
+      for (const job of jobs.unfinished()) waiting.push(job)
       fill()
     },
 
