@@ -28,7 +28,7 @@ export const RagConfig = Type.Object({
   RAG_INGEST_ROOT: Type.Optional(Type.String({ minLength: 1 })),
   FILE_BYTES_MAX: Type.Integer({ minimum: 1, default: 100_000_000 }),
   UPLOAD_BYTES_MAX: Type.Integer({ minimum: 1, maximum: UPLOAD_BYTES_LIMIT, default: UPLOAD_BYTES_LIMIT }),
-  /** Bytes of originals in all collections a user owns. */
+  /** Bytes of originals in all collections a user owns, those of older versions among them. */
   RAG_USER_BYTES_MAX: Type.Integer({ minimum: 1, default: 20_000_000_000 }),
   /** Free bytes on the disk below which nothing more is taken in. */
   RAG_FREE_BYTES_MIN: Type.Integer({ minimum: 0, default: 500_000_000 }),

@@ -57,7 +57,7 @@ const AGAIN_MS = 5000
 const MOMENT_MS = 5000
 
 export function openErasures({ catalogue, originals, exclusive, queue, mend, write, stream, log }: Parts) {
-  const { collections, documents, versions, jobs, erasures, transaction } = catalogue
+  const { collections, documents, versions, holdings, jobs, erasures, transaction } = catalogue
   let timer: NodeJS.Timeout | undefined
   let finishing: Promise<void> | undefined
 
@@ -92,9 +92,8 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
     if (!whole) await mend(collection_id)
     const gone = whole ? undefined : await write.remove(originals.directory(collection_id), document_id)
     await exclusive(collection_id, async () => {
-      const held = whole ? { texts: [], originals: [] } : documents.holdings(document_id)
-      const texts = held.texts.filter(version => !versions.needsText(collection_id, version))
-      const files = held.originals.filter(original => !versions.needsOriginal(collection_id, original))
+      const texts = whole ? [] : versions.textsOf(document_id).filter(one => !versions.needsText(collection_id, one))
+      const files = whole ? [] : holdings.of(document_id).filter(one => !holdings.isHeld(collection_id, one, document_id))
       const counts: Counts = {
         passages: gone?.passages ?? 0,
         versions: versions.of(document_id).filter(({ state }) => state !== 'gone').length,

@@ -69,7 +69,7 @@ export function openIngest({
   embedding,
   versionsKept,
 }: Parts) {
-  const { collections, documents, versions, jobs, later } = catalogue
+  const { collections, documents, versions, holdings, jobs, later } = catalogue
 
   /** Takes a job to its end. Throws a failure that is the document's own, or whatever went wrong here. */
   const ingest: Ingest = async (job, signal, report) => {
@@ -99,7 +99,12 @@ export function openIngest({
 
     const version = await exclusive(collection, async () => {
       const name = await originals.writeText(collection, text)
-      await later(() => jobs.made(job.id, name))
+      try {
+        await later(() => jobs.made(job.id, name))
+      } finally {
+        // It could not be noted, or an earlier attempt read something else.
+        await dropTexts(collection, [name, ...(job.version ? [job.version] : [])])
+      }
       return name
     })
     await embed(job, collection, version, passages, signal, report)
@@ -158,22 +163,30 @@ export function openIngest({
       const progress = { state: 'ready', done: passages, total: passages, failure: null } as const
       jobs.advance({ id: job.id, ...progress })
       documents.follow({ id: document_id, job_id: job.id, state: 'ready', failure: null })
-      return versions.prune(document_id, version, versionsKept)
+      return versions.prune(document_id, version, versionsKept).map(one => one.version)
     })
-    await drop(collection, let_go)
+    await exclusive(collection, () => dropTexts(collection, let_go))
+    await release(document_id)
     report({ state: 'ready', done: passages, total: passages, failure: null })
   }
 
-  /** Removes the files of versions nobody needs any more; what a crash leaves here goes at the next start. */
-  async function drop(collection: string, gone: readonly { version: string; original: string }[]) {
+  /** Removes those of these texts that nobody needs any more, while the collection's key is held; what a crash leaves goes at the next start. */
+  const dropTexts = (collection: string, names: string[]) =>
+    originals.remove(
+      collection,
+      'texts',
+      names.filter(one => !versions.needsText(collection, one)),
+    )
+
+  /** Removes the originals a document needs no longer; to be called whenever a job of it has ended. */
+  async function release(document: string) {
+    const collection = documents.byId(document)?.collection_id
+    if (!collection) return
     await exclusive(collection, async () => {
-      await originals.remove(
-        collection,
-        'texts',
-        gone.map(({ version }) => version).filter(one => !versions.needsText(collection, one)),
-      )
-      const left = gone.map(({ original }) => original).filter(one => !versions.needsOriginal(collection, one))
-      await originals.remove(collection, 'originals', left)
+      const spare = holdings.spare(document)
+      const files = spare.filter(one => !holdings.isHeld(collection, one, document))
+      await originals.remove(collection, 'originals', files)
+      if (spare.length > 0) await later(() => holdings.letGo(document, spare))
     })
   }
 
@@ -184,10 +197,10 @@ export function openIngest({
     const { version } = job
     await exclusive(collection, async () => {
       jobs.unmake(job.id)
-      if (!versions.needsText(collection, version)) await originals.remove(collection, 'texts', [version])
+      await dropTexts(collection, [version])
     })
     await stages.write.sweep(originals.directory(collection), jobs.making(collection))
   }
 
-  return { ingest, tidy }
+  return { ingest, tidy, release }
 }

@@ -135,7 +135,7 @@ async function openHouse(app: App, config: RagConfig) {
   })
   const readers = openReaders()
   app.addHook('onClose', async () => readers.close())
-  const { ingest, tidy } = openIngest({
+  const { ingest, tidy, release } = openIngest({
     catalogue,
     originals,
     exclusive,
@@ -152,7 +152,7 @@ async function openHouse(app: App, config: RagConfig) {
     mend,
     versionsKept: config.RAG_VERSIONS_KEPT,
   })
-  const queue = openQueue({ catalogue, ingest, tidy, waitingMax: config.RAG_QUEUE_MAX, log })
+  const queue = openQueue({ catalogue, ingest, tidy, release, waitingMax: config.RAG_QUEUE_MAX, log })
   app.addHook('onClose', async () => queue.close())
   const stream = openErasureStream({ redis, catalogue, log })
   app.addHook('onClose', async () => stream.close())

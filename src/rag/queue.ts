@@ -44,11 +44,13 @@ interface Parts {
   ingest: Ingest
   /** Tidies what a job that was given up left behind. */
   tidy: (job: JobRow) => Promise<void>
+  /** Removes what a document whose job has ended needs no longer. */
+  release: (document: string) => Promise<void>
   waitingMax: number
   log: { error: (context: object, message: string) => void; info: (context: object, message: string) => void }
 }
 
-export function openQueue({ catalogue: { jobs, documents, transaction, later }, ingest, tidy, waitingMax, log }: Parts) {
+export function openQueue({ catalogue: { jobs, documents, transaction, later }, ingest, tidy, release, waitingMax, log }: Parts) {
   const waiting = openLine(waitingMax)
   const running = new Map<string, Running>()
   const events = new EventEmitter().setMaxListeners(0)
@@ -155,8 +157,14 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
     const job = jobs.byId(one.job.id)
     if (job) await tidy(job).catch(error => log.error({ err: error, job_id: job.id }, 'what a job left could not be tidied'))
     const progress: Progress = { ...one.progress, state: 'failed', failure: written(final) }
-    if (await durably(one, () => save(one.job, progress))) note(one, progress)
+    if (!(await durably(one, () => save(one.job, progress)))) return
+    await letGo(one.job)
+    note(one, progress)
   }
+
+  /** What fails here is tried again when the next job of the document ends, and at the next start. */
+  const letGo = ({ id, document_id }: Queued) =>
+    release(document_id).catch(error => log.error({ err: error, job_id: id }, 'what a document needs no longer stays for now'))
 
   return {
     /** Throws `unavailable` when `count` more jobs of `user` find no room. */
@@ -191,6 +199,7 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
       waiting.remove(other => other.id === id)
       const progress: Progress = { state: 'failed', done: 0, total: null, failure: written(failure('cancelled')) }
       transaction(() => save(job, progress))
+      await letGo(job)
       events.emit(id, progress)
       return true
     },

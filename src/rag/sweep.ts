@@ -16,7 +16,7 @@ interface Parts {
 }
 
 export async function sweep({ catalogue, originals, exclusive, write, mend, log }: Parts, signal?: AbortSignal): Promise<void> {
-  const { collections, versions, jobs } = catalogue
+  const { collections, versions, holdings, jobs } = catalogue
   // Folders first: a collection has its row before it has its folder.
   const folders = await originals.collections()
   const known = new Set(collections.ids())
@@ -25,7 +25,8 @@ export async function sweep({ catalogue, originals, exclusive, write, mend, log 
     const swept = exclusive(id, async () => {
       if (!known.has(id)) return originals.removeCollection(id)
       await mend(id)
-      await originals.sweep(id, 'originals', new Set(versions.originals(id)))
+      await originals.sweep(id, 'originals', new Set(holdings.needed(id)))
+      holdings.letGoUnneeded(id)
       await originals.sweep(id, 'texts', new Set(versions.texts(id)))
       await write.sweep(originals.directory(id), jobs.making(id))
     })

@@ -9,7 +9,7 @@ import type { Exclusive } from './exclusive.ts'
 import type { Answer, Idempotency } from './idempotency.ts'
 import { TITLE_CHARS_MAX } from './schemas.ts'
 import type { Catalogue } from './store/catalogue.ts'
-import type { Originals } from './store/originals.ts'
+import type { Originals, Spooled } from './store/originals.ts'
 import { id } from './store/tables/collections.ts'
 import type { DocumentState } from './store/tables/documents.ts'
 
@@ -42,7 +42,7 @@ interface Parts {
 const ROUTE = 'POST /documents'
 
 export function openUploads({ catalogue, collections, originals, exclusive, idempotency, userBytesMax, queue }: Parts) {
-  const { documents, jobs, later } = catalogue
+  const { documents, holdings, jobs, later } = catalogue
 
   /**
    * Takes in what `receive` brings and tells one entry per file, in order: 202 when a job was made, 200 when all were there already.
@@ -70,17 +70,25 @@ export function openUploads({ catalogue, collections, originals, exclusive, idem
       const { owner } = find()
       const plans = arrivals.map(arrival => judge(arrival, collection, wishes))
       if (plans.every(({ failure }) => failure)) throw together(plans)
-      await store(user, owner, collection, plans)
+      const fresh = plans.flatMap(({ file }) => (file && !documents.byOriginal(collection, file.sha256) ? [file] : []))
+      if (fresh.length > 0) requireRoom(user, owner, fresh)
 
       const queued: Queued[] = []
-      const answer = await later(() => {
-        const entries = plans.map(plan => enter(user, collection, wishes, plan, queued))
-        const made = { status: queued.length > 0 ? 202 : 200, reply: { documents: entries } }
-        record(made)
-        return made
-      })
-      queue.offer(queued)
-      return answer
+      try {
+        if (fresh.length > 0) await originals.keep(collection, fresh)
+        const answer = await later(() => {
+          const entries = plans.map(plan => enter(user, collection, wishes, plan, queued))
+          const made = { status: queued.length > 0 ? 202 : 200, reply: { documents: entries } }
+          record(made)
+          return made
+        })
+        queue.offer(queued)
+        return answer
+      } finally {
+        // Whatever went wrong, no file stays that no row names.
+        const names = fresh.map(({ sha256 }) => sha256).filter(one => !holdings.isHeld(collection, one))
+        await originals.remove(collection, 'originals', names)
+      }
     })
   }
 
@@ -98,16 +106,13 @@ export function openUploads({ catalogue, collections, originals, exclusive, idem
     return arrival
   }
 
-  /** Gives the bytes that are new their place, if there is room for them and for their jobs. */
-  async function store(user: string, owner: string, collection: string, plans: readonly Arrival[]) {
-    const fresh = plans.flatMap(({ file }) => (file && !documents.byOriginal(collection, file.sha256) ? [file] : []))
-    if (fresh.length === 0) return
+  /** Refuses bytes that are new when there is no room for them or for their jobs. */
+  function requireRoom(user: string, owner: string, fresh: readonly Spooled[]) {
     queue.room(user, fresh.length)
-    const bytes = fresh.reduce((sum, file) => sum + file.bytes, catalogue.collections.bytesOf(owner))
+    const bytes = fresh.reduce((sum, file) => sum + file.bytes, holdings.bytesOf(owner))
     if (bytes > userBytesMax) {
       throw failure('storage_full', `The owner of this collection may store ${userBytesMax} bytes; delete something first`)
     }
-    await originals.keep(collection, fresh)
   }
 
   function enter(user: string, collection_id: string, wishes: Wishes, plan: Arrival, queued: Queued[]): Entry | Refusal {
@@ -143,6 +148,7 @@ export function openUploads({ catalogue, collections, originals, exclusive, idem
         created_at: now,
         updated_at: now,
       })
+    holdings.hold({ document_id, original: file.sha256, collection_id, bytes: file.bytes })
     jobs.insert(job)
     queued.push(job)
     return { id: document_id, job_id: job.id, state: 'queued', title }

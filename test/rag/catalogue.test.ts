@@ -16,6 +16,8 @@ async function catalogueFor(t: Test) {
     await rm(path, { recursive: true })
   })
   const collection = catalogue.collections.insert({ owner: 'ann', name: 'default', description: '' })
+  const hold = (document_id: string, original: string) =>
+    catalogue.holdings.hold({ document_id, original, collection_id: collection.id, bytes: 1 })
   const document = (original: string, title = original) => {
     const row = {
       id: id(),
@@ -34,6 +36,7 @@ async function catalogueFor(t: Test) {
       updated_at: 1,
     }
     catalogue.documents.insert(row)
+    hold(row.id, original)
     return row
   }
   const version = (document_id: string, name: string, created_at: number) =>
@@ -46,7 +49,7 @@ async function catalogueFor(t: Test) {
       passages: 1,
       created_at,
     })
-  return { path, catalogue, collection, document, version }
+  return { path, catalogue, collection, document, version, hold }
 }
 
 t.test('a collection is seen by its owner and by whom it was shared with, by nobody else', async t => {
@@ -143,9 +146,10 @@ t.test('a document follows its latest job only', async t => {
 })
 
 t.test('old versions are let go, the visible one never, and what is let go is needed no longer', async t => {
-  const { catalogue, collection, document, version } = await catalogueFor(t)
+  const { catalogue, collection, document, version, hold } = await catalogueFor(t)
   const { id: one } = document('a')
   for (const [at, name] of ['v1', 'v2', 'v3', 'v4'].entries()) {
+    hold(one, `o-${name}`)
     version(one, name, at)
     catalogue.versions.keep(one, name)
   }
@@ -160,20 +164,21 @@ t.test('old versions are let go, the visible one never, and what is let go is ne
   t.same(catalogue.versions.texts(collection.id).toSorted(), ['v1', 'v4'])
   t.ok(catalogue.versions.needsText(collection.id, 'v1'))
   t.notOk(catalogue.versions.needsText(collection.id, 'v2'))
-  t.notOk(catalogue.versions.needsOriginal(collection.id, 'o-v2'))
-  t.ok(catalogue.versions.needsOriginal(collection.id, 'o-v4'))
+  t.same(catalogue.holdings.spare(one).toSorted(), ['o-v2', 'o-v3'])
+  t.same(catalogue.holdings.needed(collection.id).toSorted(), ['a', 'o-v1', 'o-v4'])
   t.equal(catalogue.versions.one(one, 'v2')?.state, 'gone')
 })
 
 t.test('an unfinished job keeps its original needed after a later upload took its place', async t => {
-  const { catalogue, collection, document } = await catalogueFor(t)
+  const { catalogue, collection, document, hold } = await catalogueFor(t)
   const { id: one, job_id } = document('first')
   catalogue.jobs.insert({ id: job_id, document_id: one, user_id: 'ann', original: 'first', name: 'a.txt' })
   catalogue.documents.renew({ id: one, original: 'second', bytes: 1, job_id: 'j2', source: null, metadata: '{}' })
-  t.ok(catalogue.versions.needsOriginal(collection.id, 'first'))
+  hold(one, 'second')
+  t.same(catalogue.holdings.spare(one), [])
   catalogue.jobs.advance({ id: job_id, state: 'failed', done: 0, total: null, failure: '{}' })
-  t.notOk(catalogue.versions.needsOriginal(collection.id, 'first'))
-  t.ok(catalogue.versions.needsOriginal(collection.id, 'second'))
+  t.same(catalogue.holdings.spare(one), ['first'])
+  t.same(catalogue.holdings.needed(collection.id), ['second'])
 })
 
 t.test('a file written by a newer program is refused, not guessed at', async t => {

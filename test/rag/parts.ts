@@ -112,7 +112,7 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
   })
   const collections = openCollections(catalogue)
   const { versionsKept = 2, waitingMax = 100, userBytesMax = 2000 } = options
-  const { ingest, tidy } = openIngest({
+  const { ingest, tidy, release } = openIngest({
     catalogue,
     originals,
     exclusive,
@@ -123,7 +123,7 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
     mend,
     versionsKept,
   })
-  const queue = openQueue({ catalogue, ingest, tidy, waitingMax, log })
+  const queue = openQueue({ catalogue, ingest, tidy, release, waitingMax, log })
   await sweep({ catalogue, originals, exclusive, write: stages.write, mend, log })
   const announced: object[] = []
   const stream = {

@@ -7,6 +7,7 @@ import { collectionTable } from './tables/collections.ts'
 import { documentTable } from './tables/documents.ts'
 import { erasureTable } from './tables/erasures.ts'
 import { evaluationTable } from './tables/evaluations.ts'
+import { holdingTable } from './tables/holdings.ts'
 import { idempotencyTable } from './tables/idempotency.ts'
 import { jobTable } from './tables/jobs.ts'
 import { servingTable } from './tables/serving.ts'
@@ -23,6 +24,7 @@ export function openCatalogue(dataDir: string) {
     collections: collectionTable(database),
     documents: documentTable(database),
     versions: versionTable(database),
+    holdings: holdingTable(database),
     jobs: jobTable(database),
     idempotency: idempotencyTable(database),
     erasures: erasureTable(database),

@@ -103,13 +103,6 @@ export function collectionTable(database: Database) {
       database.run('DELETE FROM grants WHERE collection_id = :collection AND user_id = :user', { collection, user }),
 
     revokeAll: (user: string) => database.run('DELETE FROM grants WHERE user_id = :user', { user }),
-
-    /** Bytes of the originals in everything `owner` owns. */
-    bytesOf: (owner: string) =>
-      database.one<{ n: number | null }>(
-        'SELECT sum(d.bytes) AS n FROM collections c JOIN documents d ON d.collection_id = c.id WHERE c.owner = :owner',
-        { owner },
-      )?.n ?? 0,
   }
 }
 

@@ -167,21 +167,6 @@ export function documentTable(database: Database) {
     show: (id: string, version: string) =>
       database.run('UPDATE documents SET version = :version, updated_at = :now WHERE id = :id', { id, version, now: Date.now() }),
 
-    /** Names of the files that belong to a document, being erased or not: of its versions, and of every job it had. */
-    holdings(id: string): { texts: string[]; originals: string[] } {
-      const names = (sql: string) => database.all<{ name: string }>(sql, { id }).map(({ name }) => name)
-      return {
-        texts: names(
-          `SELECT version AS name FROM versions WHERE document_id = :id
-           UNION SELECT version FROM jobs WHERE document_id = :id AND version IS NOT NULL`,
-        ),
-        originals: names(
-          `SELECT original AS name FROM documents WHERE id = :id UNION SELECT original FROM versions WHERE document_id = :id
-           UNION SELECT original FROM jobs WHERE document_id = :id`,
-        ),
-      }
-    },
-
     /** Does the collection still have documents, those being erased among them? */
     holds: (collection: string) =>
       database.one('SELECT 1 FROM documents WHERE collection_id = :collection LIMIT 1', { collection }) !== undefined,

@@ -27,7 +27,7 @@ export interface JobRow {
 
 /** Finished jobs remembered per document. */
 const FINISHED_MAX = 20
-const unfinished = `state IN ('queued', 'extracting', 'embedding')`
+export const unfinished = `state IN ('queued', 'extracting', 'embedding')`
 
 export function jobTable(database: Database) {
   return {

@@ -45,11 +45,11 @@ export function versionTable(database: Database) {
 
     /** Lets go of all but the newest `kept` versions that can be read, the visible one always among them; returns those let go. */
     prune: (document: string, visible: string, kept: number) =>
-      database.all<{ version: string; original: string }>(
+      database.all<{ version: string }>(
         `UPDATE versions SET state = 'gone' WHERE document_id = :document AND state = 'kept' AND version <> :visible
            AND version NOT IN (SELECT version FROM versions WHERE document_id = :document AND state = 'kept' AND version <> :visible
                                ORDER BY created_at DESC LIMIT :others)
-         RETURNING version, original`,
+         RETURNING version`,
         { document, visible, others: Math.max(0, kept - 1) },
       ),
 
@@ -66,18 +66,15 @@ export function versionTable(database: Database) {
         )
         .map(({ version }) => version),
 
-    /** Originals (by SHA-256) a collection still needs: for a version, for a document, or for a job that is not finished. */
-    originals: (collection: string) =>
+    /** Texts (by version) that belong to a document, being erased or not: of its versions, and of every job it had. */
+    textsOf: (document: string) =>
       database
-        .all<{ original: string }>(
-          `SELECT original FROM documents WHERE collection_id = :collection AND erasing = 0
-           UNION SELECT v.original FROM versions v JOIN documents d ON d.id = v.document_id
-             WHERE d.collection_id = :collection AND d.erasing = 0 AND v.state <> 'gone'
-           UNION SELECT j.original FROM jobs j JOIN documents d ON d.id = j.document_id
-             WHERE d.collection_id = :collection AND d.erasing = 0 AND j.state IN ('queued', 'extracting', 'embedding')`,
-          { collection },
+        .all<{ version: string }>(
+          `SELECT version FROM versions WHERE document_id = :document
+           UNION SELECT version FROM jobs WHERE document_id = :document AND version IS NOT NULL`,
+          { document },
         )
-        .map(({ original }) => original),
+        .map(({ version }) => version),
 
     /** Does anything in the collection still need this text? */
     needsText: (collection: string, version: string) =>
@@ -88,18 +85,6 @@ export function versionTable(database: Database) {
            WHERE j.version = :version AND j.state IN ('queued', 'extracting', 'embedding') AND d.collection_id = :collection AND d.erasing = 0
          LIMIT 1`,
         { collection, version },
-      ) !== undefined,
-
-    /** Does anything in the collection still need this original? */
-    needsOriginal: (collection: string, original: string) =>
-      database.one(
-        `SELECT 1 FROM documents WHERE collection_id = :collection AND original = :original AND erasing = 0
-         UNION ALL SELECT 1 FROM versions v JOIN documents d ON d.id = v.document_id
-           WHERE v.original = :original AND v.state <> 'gone' AND d.collection_id = :collection AND d.erasing = 0
-         UNION ALL SELECT 1 FROM jobs j JOIN documents d ON d.id = j.document_id
-           WHERE j.state IN ('queued', 'extracting', 'embedding') AND j.original = :original AND d.collection_id = :collection AND d.erasing = 0
-         LIMIT 1`,
-        { collection, original },
       ) !== undefined,
   }
 }
