@@ -5,7 +5,8 @@ import { HEADING_JOINT, type Section } from './extract/canonical.ts'
 import { type Piece, pieces, type Size } from './pieces.ts'
 
 /** Bytes `start_byte` (inclusive) to `end_byte` (exclusive) of the text are exactly `content`. `heading` is the path all of it stands under. */
-export type Chunk = { start_byte: number; end_byte: number; content: string; page?: number; heading?: string }
+export type Chunk = Place & { content: string; page?: number; heading?: string }
+export type Place = { start_byte: number; end_byte: number }
 
 /** `countTokens` is the embedding model's own count of what it would read; `overlapTokens` is the most a chunk repeats of the one before it. */
 export type ChunkOptions = { countTokens: (text: string) => number; tokensMax: number; overlapTokens: number }

@@ -2,7 +2,7 @@
 // document searchable once. Stages write nothing that search sees; one publish in the collection's file does, and from the moment that
 // is intended the job can only go forward.
 import { failure } from '../platform/errors.ts'
-import type { Chunk } from './chunk.ts'
+import type { Chunk, Place } from './chunk.ts'
 import type { Cut } from './embed.ts'
 import type { Exclusive } from './exclusive.ts'
 import type { Coverage } from './extract/blocks.ts'
@@ -12,6 +12,7 @@ import type { Ingest, Progress } from './queue.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { Originals } from './store/originals.ts'
 import type { JobRow } from './store/tables/jobs.ts'
+import type { VersionRow } from './store/tables/versions.ts'
 import type { Turns } from './turns.ts'
 
 /** Passages embedded in one turn: short enough that other users' turns come soon, long enough that a commit per turn costs little. */
@@ -35,6 +36,8 @@ export interface Stages {
   embed: (texts: string[]) => Promise<Float32Array>
   write: {
     appended: (dir: string, document: string, version: string) => Promise<number>
+    /** How many of the passages at `places` are there already; nothing when the version is shown in another cut, in `shown` passages. */
+    resume: (dir: string, document: string, version: string, places: Place[], shown?: number) => Promise<number | undefined>
     append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) => Promise<void>
     /** Gives the position of the collection's file then. */
     publish: (dir: string, document: string, version: string) => Promise<number>
@@ -107,7 +110,7 @@ export function openIngest({
       }
       return name
     })
-    await embed(job, collection, version, passages, signal, report)
+    const cut = (await embed(job, collection, version, passages, signal, report)) ?? { passages: passages.length, tokens }
     signal.throwIfAborted()
     await later(() => {
       versions.intend({
@@ -115,8 +118,8 @@ export function openIngest({
         version,
         original: job.original,
         media_type,
-        coverage: JSON.stringify({ ...coverage, passages: passages.length, tokens }),
-        passages: passages.length,
+        coverage: JSON.stringify({ ...coverage, ...cut }),
+        passages: cut.passages,
         created_at: Date.now(),
       })
       jobs.publish(job.id)
@@ -135,11 +138,17 @@ export function openIngest({
     return tokens
   }
 
-  /** Embeds batch after batch, each in the user's turn; what an earlier attempt appended is not embedded again. */
+  /**
+   * Embeds batch after batch, each in the user's turn; what an earlier attempt appended is not embedded again. A version that is shown in
+   * another cut stays as it is: then gives how that one is cut.
+   */
   async function embed(job: JobRow, collection: string, version: string, passages: Chunk[], signal: AbortSignal, report: Report) {
     const dir = originals.directory(collection)
     const total = passages.length
-    const before = await stages.write.appended(dir, job.document_id, version)
+    const places = passages.map(({ start_byte, end_byte }) => ({ start_byte, end_byte }))
+    const shown = versions.one(job.document_id, version)
+    const before = await stages.write.resume(dir, job.document_id, version, places, shown?.passages)
+    if (before === undefined) return cutOf(shown)
     report({ state: 'embedding', done: before, total, failure: null })
     for (let done = before; done < total; done += BATCH) {
       const batch = passages.slice(done, done + BATCH)
@@ -203,4 +212,10 @@ export function openIngest({
   }
 
   return { ingest, tidy, release }
+}
+
+/** How a version is cut, as its coverage tells. */
+function cutOf(version: VersionRow | undefined): { passages: number; tokens: object } {
+  const { passages, tokens } = JSON.parse(version?.coverage ?? '{}')
+  return { passages, tokens }
 }

@@ -3,7 +3,7 @@
 // so at once.
 import { Piscina } from 'piscina'
 import { failure } from '../platform/errors.ts'
-import type { Chunk } from './chunk.ts'
+import type { Chunk, Place } from './chunk.ts'
 import type { Cut, QueryVector } from './embed.ts'
 import { type Encoder, type Lane, openEncoders } from './encoders.ts'
 import type { Section } from './extract/canonical.ts'
@@ -170,6 +170,8 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
     /** Changes of a collection's file, one after the other; see store/collection.ts. */
     write: {
       appended: (dir: string, document: string, version: string) => write<number>('appended', { dir, document, version }),
+      resume: (dir: string, document: string, version: string, places: Place[], shown?: number) =>
+        write<number | undefined>('resume', { dir, document, version, places, shown }),
       append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) =>
         write<void>('append', { dir, document, version, passages, vectors, by: madeBy.get(vectors) ?? serving().fingerprint }),
       /** Shows a version, with the vectors of every model in memory. */

@@ -2,42 +2,14 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type CollectionFile, openCollection, removeCollection } from '../../src/rag/store/collection.ts'
+import { openCollection, removeCollection } from '../../src/rag/store/collection.ts'
 import { isDamaged } from '../../src/rag/store/database.ts'
-import { dataFolder, openParts, type Shelf } from './parts.ts'
+import { dataFolder, openParts, realFiles, type Shelf } from './parts.ts'
 
 const DOCUMENTS = 6
 /** One each, and one more for what is replaced. */
 const JOBS = DOCUMENTS + 1
 
-/** Writes to real collection files. */
-function realFiles(t: Test) {
-  const files = new Map<string, CollectionFile>()
-  const close = async (dir: string) => {
-    files.get(dir)?.close()
-    files.delete(dir)
-  }
-  const closeAll = async () => void (await Promise.all([...files.keys()].map(close)))
-  t.teardown(closeAll)
-  const of = (dir: string) => {
-    const file = files.get(dir) ?? openCollection(dir, 'm')
-    files.set(dir, file)
-    return file
-  }
-  return {
-    of,
-    closeAll,
-    write: {
-      close,
-      appended: async (dir: string, document: string, version: string) => of(dir).appended(document, version),
-      append: async (dir: string, ...rest: Parameters<CollectionFile['append']>) => of(dir).append(...rest),
-      publish: async (dir: string, document: string, version: string) => of(dir).publish(document, version),
-      remove: async (dir: string, document: string) => of(dir).remove(document),
-      sweep: async (dir: string, keep: { document_id: string; version: string }[]) => of(dir).sweep(keep),
-      audit: async (dir: string, position: number) => of(dir).audit(position),
-    },
-  }
-}
 const embed = async (texts: string[]) => new Float32Array(texts.length * 4).fill(0.5)
 
 /** A data folder with documents, one of them replaced and one erased, as it lies on the disk while rag runs. */

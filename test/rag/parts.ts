@@ -13,6 +13,7 @@ import { type Extracted, openIngest, type Stages } from '../../src/rag/ingest.ts
 import { openMending } from '../../src/rag/mending.ts'
 import { openQueue } from '../../src/rag/queue.ts'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
+import { type CollectionFile, openCollection } from '../../src/rag/store/collection.ts'
 import { openOriginals } from '../../src/rag/store/originals.ts'
 import { sweep } from '../../src/rag/sweep.ts'
 import { openTurns } from '../../src/rag/turns.ts'
@@ -52,6 +53,14 @@ export function plainStages(shelf: Shelf): PlainStages {
     embed: async texts => new Float32Array(texts.length),
     write: {
       appended: async (_dir, document, version) => held(document).passages.get(version)?.length ?? 0,
+      async resume(_dir, document, version, places) {
+        const { passages, shown } = held(document)
+        const there = passages.get(version) ?? []
+        if (there.every((content, i) => content.length === places[i]?.end_byte)) return there.length
+        if (shown === version) return undefined
+        passages.delete(version)
+        return 0
+      },
       async append(_dir, document, version, passages) {
         held(document).passages.set(version, [
           ...(held(document).passages.get(version) ?? []),
@@ -81,6 +90,36 @@ export function plainStages(shelf: Shelf): PlainStages {
         return { passages, position: ++position }
       },
       close: async () => {},
+    },
+  }
+}
+
+/** Writes to real collection files. */
+export function realFiles(t: Test) {
+  const files = new Map<string, CollectionFile>()
+  const close = async (dir: string) => {
+    files.get(dir)?.close()
+    files.delete(dir)
+  }
+  const closeAll = async () => void (await Promise.all([...files.keys()].map(close)))
+  t.teardown(closeAll)
+  const of = (dir: string) => {
+    const file = files.get(dir) ?? openCollection(dir, 'm')
+    files.set(dir, file)
+    return file
+  }
+  return {
+    of,
+    closeAll,
+    write: {
+      close,
+      appended: async (dir: string, document: string, version: string) => of(dir).appended(document, version),
+      resume: async (dir: string, ...rest: Parameters<CollectionFile['resume']>) => of(dir).resume(...rest),
+      append: async (dir: string, ...rest: Parameters<CollectionFile['append']>) => of(dir).append(...rest),
+      publish: async (dir: string, document: string, version: string) => of(dir).publish(document, version),
+      remove: async (dir: string, document: string) => of(dir).remove(document),
+      sweep: async (dir: string, keep: { document_id: string; version: string }[]) => of(dir).sweep(keep),
+      audit: async (dir: string, position: number) => of(dir).audit(position),
     },
   }
 }

@@ -8,6 +8,7 @@ import { requireSameModel } from '../models.ts'
 import { BESIDE, besideOf } from './beside.ts'
 import { type Database, openDatabase, openReadOnly, removeDatabase } from './database.ts'
 import { removeGraph } from './graph-file.ts'
+import { hiddenOf } from './hidden.ts'
 import { type Passages, passagesOf } from './passages.ts'
 import type { Shown } from './tables/documents.ts'
 
@@ -43,7 +44,7 @@ const schemas = [SCHEMA, BESIDE]
 /** Stands for a vector of the collection's own model until it is made. */
 const NONE = new Uint8Array()
 
-interface Row {
+export interface Row {
   id: number
   terms: string
   published: number
@@ -116,12 +117,6 @@ function requireModel(database: Database, model: string, wanted: string) {
 function writing(database: Database, dir: string, model: string, removalsMax: number) {
   const { one, all, run, transaction, unwaited } = database
 
-  const appended = (document: string, version: string): number =>
-    one<{ n: number }>('SELECT count(*) AS n FROM passages WHERE document = :document AND version = :version', {
-      document,
-      version,
-    })?.n ?? 0
-
   const position = (): number => one<{ position: number }>('SELECT position FROM state')?.position ?? 0
 
   /** Does `change`, which says by how much the number of visible passages grew, at the next position; gives the position there is then. */
@@ -169,9 +164,9 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
     throw new Error(`The log of ${dir} can't be emptied: it is being read all the time`)
   }
 
+  const hidden = hiddenOf(database, flip, take)
   return {
-    /** Passages of this version that are here already, so that an interrupted job goes on after them. */
-    appended,
+    ...hidden,
 
     /**
      * Adds passages after those already there. `vectors` is row-major, one row of float32 per passage, made by `by`, one of the models the
@@ -180,7 +175,7 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
     append(document: string, version: string, passages: Chunk[], vectors: Float32Array, by = model) {
       const dimensions = vectors.length / passages.length
       unwaited(() => {
-        const first = appended(document, version)
+        const first = hidden.appended(document, version)
         const { model: stored, beside } = modelsOf(database)
         const isBeside = beside === by
         if (!isBeside) requireSameModel(stored ?? by, by)
@@ -240,19 +235,6 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
       emptyLog()
       removeGraph(dir)
       return { passages: -grown, position: reached }
-    },
-
-    /** Removes passages that were never shown, of versions nobody is making; returns how many. */
-    sweep(keep: { document_id: string; version: string }[]): number {
-      const kept = new Set(keep.map(({ document_id, version }) => `${document_id} ${version}`))
-      return transaction(() => {
-        const hidden = all<Row & { document: string; version: string }>(
-          'SELECT id, document, version, published, terms FROM passages WHERE published = 0',
-        )
-        const left = hidden.filter(({ document, version }) => !kept.has(`${document} ${version}`))
-        take(left, 0)
-        return left.length
-      })
     },
   }
 }

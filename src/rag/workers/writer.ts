@@ -1,5 +1,5 @@
 // The thread that writes collection files: one, so that two changes of a file never meet.
-import type { Chunk } from '../chunk.ts'
+import type { Chunk, Place } from '../chunk.ts'
 import { openCollection, removeCollection } from '../store/collection.ts'
 import { checkpoint, copyDatabase, isDamaged } from '../store/database.ts'
 import { openFiles } from './open-files.ts'
@@ -13,6 +13,9 @@ type Version = Of<{ document: string; version: string }>
 const file = ({ dir, model }: Of<object>) => files.of(dir, model)
 
 export const appended = told((task: Version) => file(task).appended(task.document, task.version))
+export const resume = told((task: Version & { places: Place[]; shown?: number }) =>
+  file(task).resume(task.document, task.version, task.places, task.shown),
+)
 export const append = told((task: Version & { passages: Chunk[]; vectors: Float32Array; by: string }) =>
   file(task).append(task.document, task.version, task.passages, task.vectors, task.by),
 )
