@@ -53,13 +53,14 @@ interface Parts {
 
 /** Pause before what could not be finished is tried again, in milliseconds. */
 const AGAIN_MS = 5000
-/** Longest a client waits for a collection to be gone, in milliseconds. */
+/** Longest a client waits for what it erased to be gone, in milliseconds: while a snapshot is made nothing is removed. */
 const MOMENT_MS = 5000
 
 export function openErasures({ catalogue, originals, exclusive, queue, mend, write, stream, log }: Parts) {
   const { collections, documents, versions, holdings, jobs, erasures, transaction } = catalogue
   let timer: NodeJS.Timeout | undefined
-  let finishing: Promise<void> | undefined
+  let isClosed = false
+  const underWay = new Set<Promise<void>>()
 
   /** Marks a document: from here on the erasure happens, whatever becomes of this process. */
   function intend(user: string, document_id: string): ErasureRow {
@@ -112,6 +113,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
   /** Takes a collection that is marked to its end: every document by itself, then the folder. */
   async function followCollection(collection: string, owner: string) {
     for (const { id } of documents.inCollection(collection)) {
+      if (isClosed) return
       const erasure = intend(owner, id)
       await follow(erasure.id)
     }
@@ -143,29 +145,49 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
 
   /** Finishes everything that was begun, one after the other; what still fails is tried again later. */
   async function finish() {
-    for (const { id, document_id } of erasures.unfinished()) await attempt(follow(id), { document_id })
-    for (const id of collections.erasing()) await attempt(followCollection(id, collections.ownerOf(id)), { collection_id: id })
+    for (const { id, document_id } of erasures.unfinished()) {
+      if (isClosed) return
+      await attempt(() => follow(id), { document_id })
+    }
+    if (isClosed) return
+    for (const id of collections.erasing()) {
+      if (isClosed) return
+      await attempt(() => followCollection(id, collections.ownerOf(id)), { collection_id: id })
+    }
   }
 
-  async function attempt(work: Promise<void>, what: object) {
-    await work.catch(error => {
-      log.error({ err: error, ...what }, 'an erasure will be tried again')
-      later()
-    })
+  /** Does `work` to its end, whoever waits for it; what fails is tried again later. */
+  function attempt(work: () => Promise<void>, what: object): Promise<void> {
+    const one = work()
+      .catch(error => {
+        log.error({ err: error, ...what }, 'an erasure will be tried again')
+        later()
+      })
+      .finally(() => underWay.delete(one))
+    underWay.add(one)
+    return one
   }
 
   function later() {
+    if (isClosed) return
     timer ??= setTimeout(() => {
       timer = undefined
-      finishing = finish()
+      attempt(finish, {})
     }, AGAIN_MS).unref()
+  }
+
+  /** Waits for `work`, but no longer than a client should. */
+  async function aMoment(work: Promise<void>) {
+    const over = new AbortController()
+    await Promise.race([work, pause(MOMENT_MS, undefined, over).catch(() => {})])
+    over.abort()
   }
 
   const self = {
     /** Erases a document. What could not be finished at once is said by `pending` and goes on by itself. */
     async document(user: string, collection: string, document: string): Promise<Receipt> {
       const erasure = await exclusive(collection, async () => intend(user, document))
-      await attempt(follow(erasure.id), { document_id: document })
+      await aMoment(attempt(() => follow(erasure.id), { document_id: document }))
       return receiptOf(found(erasure.id))
     },
 
@@ -175,8 +197,8 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
         collections.markErasing(collection)
         return documents.count(collection)
       })
-      const work = attempt(followCollection(collection, collections.ownerOf(collection)), { collection_id: collection })
-      await Promise.race([work, pause(MOMENT_MS, undefined, { ref: false })])
+      const owner = collections.ownerOf(collection)
+      await aMoment(attempt(() => followCollection(collection, owner), { collection_id: collection }))
       return { documents: count, pending: collections.erasing().includes(collection) }
     },
 
@@ -196,11 +218,13 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
     },
 
     /** Takes up what an earlier process left unfinished. */
-    resume: finish,
+    resume: () => attempt(finish, {}),
 
+    /** Waits for what is under way; what has not begun is left to the next start. */
     async close() {
+      isClosed = true
       clearTimeout(timer)
-      await finishing
+      await Promise.all(underWay)
     },
   }
   return self

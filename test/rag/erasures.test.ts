@@ -156,7 +156,7 @@ t.test('killed while the passages go, the document stays away and the next start
   const { id, job_id } = await before.upload('ann', 'a.txt', 'text')
   await before.ended('ann', job_id)
   const { collection_id } = before.documents.one('ann', id)
-  void before.erasures.document('ann', collection_id, id)
+  void before.erasures.document('ann', collection_id, id).catch(() => {})
   await reached
   t.throws(() => before.documents.one('ann', id), { code: 'not_found' })
   before.catalogue.close()
@@ -200,4 +200,56 @@ t.test("a user's erasure takes her collections and grants, and nobody else's", a
   t.match(parts.documents.one('bob', theirs.id), { state: 'ready' })
   t.equal(parts.catalogue.idempotency.find('ann', 'POST /documents', 'k'), undefined)
   t.equal((await parts.upload('ann', 'a.txt', 'mine')).status, 202, 'what she uploads later is new')
+})
+
+/** Passages that go only when they are let; `reached` resolves when somebody removes some. */
+function heldUp(shelf: Shelf) {
+  const { write } = plainStages(shelf)
+  const reached = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  const remove = (async (dir: string, document: string) => {
+    reached.resolve()
+    await released.promise
+    return write.remove(dir, document)
+  }) as typeof write.remove
+  return { stages: { write: { remove } }, reached: reached.promise, release: released.resolve }
+}
+
+t.test('while nothing may be written an erasure is answered as pending, and goes on by itself', async t => {
+  const { stages, release } = heldUp(new Map())
+  const { upload, ended, documents, erasures, catalogue } = await partsFor(t, { stages })
+  const { id, job_id } = await upload('ann', 'a.txt', 'text')
+  await ended('ann', job_id)
+  const receipt = await erasures.document('ann', documents.one('ann', id).collection_id, id)
+  t.match(receipt, { pending: true, waiting_for: ['rag'], erased: { passages: 0, originals: 0 } })
+  t.throws(() => documents.one('ann', id), { code: 'not_found' })
+  release()
+  while (catalogue.erasures.unfinished().length > 0) await new Promise(setImmediate)
+  t.match(await erasures.receipt('ann', receipt.receipt_id), { waiting_for: ['agent'], erased: { originals: 1 } })
+})
+
+t.test('what was taken up at the start is brought to an end before the catalogue closes', async t => {
+  const folder = await dataFolder(t)
+  const shelf: Shelf = new Map()
+  const dying = heldUp(shelf)
+  const before = await openParts(folder, shelf, dying)
+  const [one, two] = [await before.upload('ann', 'a.txt', 'one'), await before.upload('ann', 'b.txt', 'two')]
+  for (const { job_id } of [one, two]) await before.ended('ann', job_id)
+  const { collection_id } = before.documents.one('ann', one.id)
+  for (const { id } of [one, two]) void before.erasures.document('ann', collection_id, id).catch(() => {})
+  await dying.reached
+  before.catalogue.close()
+
+  const slow = heldUp(shelf)
+  const during = await openParts(folder, shelf, slow)
+  await slow.reached
+  const stopped = during.stop()
+  slow.release()
+  await t.resolves(during.resumed)
+  await stopped
+  const after = await openParts(folder, shelf)
+  t.teardown(() => after.stop())
+  await after.resumed
+  t.equal(shelf.size, 0)
+  t.equal(after.announced.length, 1, 'the other one was left to the next start')
 })
