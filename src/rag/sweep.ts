@@ -1,6 +1,6 @@
-// Looks after what a process that died left: what a file has lost is mended, what is without an owner is removed: files that no row names, passages of versions that are neither shown nor
-// being made, folders of collections that are gone. Runs beside everything else, one collection after the other, each while nobody
-// decides about its files: a start costs nothing per collection.
+// Looks after what a process that died left: what a file has lost is mended, what is without an owner is removed: files that nobody needs,
+// passages of versions that are neither shown nor being made, folders of collections that are gone. Runs beside everything else, one
+// collection after the other, files while nobody decides about them: a start costs nothing per collection.
 import type { Exclusive } from './exclusive.ts'
 import type { Mend } from './mending.ts'
 import type { Catalogue } from './store/catalogue.ts'
@@ -17,19 +17,24 @@ interface Parts {
 
 export async function sweep({ catalogue, originals, exclusive, write, mend, log }: Parts, signal?: AbortSignal): Promise<void> {
   const { collections, versions, holdings, jobs } = catalogue
+
+  async function sweepOne(id: string) {
+    // Outside of the key: these wait while a snapshot is made, and nobody shall wait with them.
+    await mend(id)
+    await exclusive(id, async () => {
+      await originals.sweep(id, 'originals', new Set(holdings.needed(id)))
+      holdings.letGoUnneeded(id)
+      await originals.sweep(id, 'texts', new Set(versions.texts(id)))
+    })
+    await write.sweep(originals.directory(id), jobs.making(id))
+  }
+
   // Folders first: a collection has its row before it has its folder.
   const folders = await originals.collections()
   const known = new Set(collections.ids())
   for (const id of folders) {
     if (signal?.aborted) return
-    const swept = exclusive(id, async () => {
-      if (!known.has(id)) return originals.removeCollection(id)
-      await mend(id)
-      await originals.sweep(id, 'originals', new Set(holdings.needed(id)))
-      holdings.letGoUnneeded(id)
-      await originals.sweep(id, 'texts', new Set(versions.texts(id)))
-      await write.sweep(originals.directory(id), jobs.making(id))
-    })
+    const swept = known.has(id) ? sweepOne(id) : exclusive(id, () => originals.removeCollection(id))
     // One that cannot be swept does not keep the others from it.
     await swept.catch(error =>
       log.error(

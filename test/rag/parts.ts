@@ -191,6 +191,7 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
   return {
     catalogue,
     originals,
+    exclusive,
     collections,
     queue,
     erasures,

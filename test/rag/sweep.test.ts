@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { dataFolder, openParts, type Shelf } from './parts.ts'
+import { sweep } from '../../src/rag/sweep.ts'
+import { dataFolder, openParts, partsFor, type Shelf } from './parts.ts'
 
 t.test('files, passages and folders that nobody owns go at the next start, and what is owned stays', async t => {
   const folder = await dataFolder(t)
@@ -57,4 +58,29 @@ t.test('a collection that cannot be swept does not keep the others from it', asy
   const left = await Promise.all(homes.map(async home => (await readdir(join(home, 'texts'))).length))
   t.same(left, [2, 1])
   t.match(told, [{ err: { message: 'It cannot be read' } }])
+})
+
+t.test('while nothing may be written a sweep waits, and nobody waits for the sweep', async t => {
+  const parts = await partsFor(t)
+  const { id } = await parts.upload('ann', 'a.txt', 'text')
+  const { collection_id } = parts.documents.one('ann', id)
+  const { catalogue, originals, exclusive } = parts
+  for (const held of ['mend', 'sweep']) {
+    const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const work = async (name: string) => {
+      if (name !== held) return 0
+      reached.resolve()
+      await released.promise
+      return 0
+    }
+    const mend = async () => void (await work('mend'))
+    const log = { error: () => {} }
+    const sweeping = sweep({ catalogue, originals, exclusive, mend, log, write: { sweep: () => work('sweep') } })
+    await reached.promise
+    const { status } = await parts.upload('ann', `${held}.txt`, `uploaded during ${held}`)
+    t.equal(status, 202)
+    released.resolve()
+    await sweeping
+  }
+  t.match(await parts.erasures.document('ann', collection_id, id), { erased: { originals: 1 } })
 })
