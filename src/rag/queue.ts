@@ -196,9 +196,9 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
         return jobs.byId(id)?.state === 'failed'
       }
       if (!waiting.holds(job)) return false
-      waiting.remove(other => other.id === id)
       const progress: Progress = { state: 'failed', done: 0, total: null, failure: written(failure('cancelled')) }
       transaction(() => save(job, progress))
+      waiting.remove(other => other.id === id)
       await letGo(job)
       events.emit(id, progress)
       return true

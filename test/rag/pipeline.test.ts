@@ -1,10 +1,11 @@
 // The pipeline from upload to visible, and what becomes of it when a stage fails (ingest.ts, queue.ts).
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { failure } from '../../src/platform/errors.ts'
 import type { Stages } from '../../src/rag/ingest.ts'
-import { partsFor, plainStages, type Shelf } from './parts.ts'
+import { dataFolder, openParts, partsFor, plainStages, type Shelf } from './parts.ts'
 
 /** An extraction that ends only when it is told to. */
 const hanging: Stages['extract'] = (_file, signal) =>
@@ -168,6 +169,32 @@ t.test('a waiting job can be cancelled', async t => {
   t.match(documents.job('ann', last), { state: 'queued' })
   await documents.cancel('ann', last)
   t.match(await ended('ann', last), { state: 'failed', failure: { code: 'cancelled' } })
+})
+
+t.test('a cancellation that cannot be written down changes nothing: the job runs when its turn comes', async t => {
+  const folder = await dataFolder(t)
+  let begin = () => {}
+  const begun = new Promise<void>(resolve => (begin = resolve))
+  const plain = plainStages(new Map())
+  const parts = await openParts(folder, new Map(), {
+    stages: {
+      async extract(file, signal) {
+        await begun
+        return plain.extract(file, signal)
+      },
+    },
+  })
+  t.teardown(() => parts.stop())
+  const jobs = []
+  for (const text of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']) jobs.push(await parts.upload('ann', text, text))
+  const last = jobs.at(-1)?.job_id ?? ''
+  const raw = new DatabaseSync(join(folder, 'catalogue.sqlite'))
+  raw.exec(`CREATE TRIGGER forbidden BEFORE UPDATE ON jobs WHEN NEW.state = 'failed' BEGIN SELECT RAISE(ABORT, 'forbidden'); END`)
+  await t.rejects(parts.documents.cancel('ann', last), /forbidden/)
+  raw.exec('DROP TRIGGER forbidden')
+  raw.close()
+  begin()
+  t.match(await parts.ended('ann', last), { state: 'ready' })
 })
 
 t.test('jobs of one document run one after the other, in the order they came', async t => {
