@@ -114,6 +114,7 @@ t.test('a database that finds no room on its disk says so', async t => {
   const fill = () => database.run('INSERT INTO rows VALUES (zeroblob(100000))')
   t.throws(fill, { code: 'storage_full' })
   t.throws(() => database.transaction(fill), { code: 'storage_full' })
+  t.throws(() => database.one('INSERT INTO rows VALUES (zeroblob(100000)) RETURNING 1'), { code: 'storage_full' })
   await t.rejects(database.later(fill), { code: 'storage_full' })
 })
 
@@ -133,6 +134,23 @@ t.test('the log is emptied by whoever was asked to, and does not grow without en
   const thrice = await commit('b', 480)
   t.equal(emptied, 2)
   t.ok(thrice < 2 * once, `${once} bytes, then ${thrice}`)
+})
+
+t.test('what is written outside of a transaction counts for the log as well, what is read does not', async t => {
+  const { path } = await catalogueFor(t)
+  const database = openDatabase(join(path, 'log.sqlite'), ['CREATE TABLE rows (n INTEGER)'])
+  t.teardown(() => database.close())
+  let emptied = 0
+  database.checkpointed(async () => void emptied++)
+  const repeat = (count: number, work: () => unknown) => {
+    for (let n = 0; n < count; n++) work()
+  }
+  repeat(249, () => database.run('INSERT INTO rows VALUES (1)'))
+  repeat(500, () => database.all('SELECT n FROM rows'))
+  database.transaction(() => repeat(500, () => database.run('UPDATE rows SET n = 2')))
+  t.equal(emptied, 1)
+  repeat(500, () => database.run('DELETE FROM rows'))
+  t.equal(emptied, 3)
 })
 
 t.test('a document follows its latest job only', async t => {

@@ -88,6 +88,12 @@ function doorTo(handle: DatabaseSync, file: string): Database {
     return known
   }
 
+  /** Told of whatever has made the log longer. */
+  function committed() {
+    commits++
+    if (commits % COMMITS_PER_CHECKPOINT === 0) empty?.()
+  }
+
   function transaction<T>(work: () => T): T {
     handle.exec('BEGIN IMMEDIATE')
     try {
@@ -98,8 +104,7 @@ function doorTo(handle: DatabaseSync, file: string): Database {
       if (handle.isTransaction) handle.exec('ROLLBACK')
       throw error
     } finally {
-      commits++
-      if (commits % COMMITS_PER_CHECKPOINT === 0) empty?.()
+      committed()
     }
   }
 
@@ -118,9 +123,15 @@ function doorTo(handle: DatabaseSync, file: string): Database {
   const flush = flusher(`${file}-wal`)
 
   return {
-    one: <Row>(sql: string, values: Values = {}) => statement(sql).get(values) as Row | undefined,
-    all: <Row>(sql: string, values: Values = {}) => statement(sql).all(values) as Row[],
-    run: (sql, values = {}) => roomy(() => Number(statement(sql).run(values).changes)),
+    // These write too, where a change returns its rows.
+    one: <Row>(sql: string, values: Values = {}) => roomy(() => statement(sql).get(values) as Row | undefined),
+    all: <Row>(sql: string, values: Values = {}) => roomy(() => statement(sql).all(values) as Row[]),
+    run(sql, values = {}) {
+      const changes = roomy(() => Number(statement(sql).run(values).changes))
+      // By itself it is a commit of its own.
+      if (!handle.isTransaction) committed()
+      return changes
+    },
     transaction,
     unwaited,
     async later(work) {
