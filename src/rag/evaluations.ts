@@ -1,8 +1,9 @@
 // Evaluations: a user's own questions with the documents that answer them, asked in several configurations and compared query by query.
 // One runs at a time, in the lanes that questions use; what a dead process left is run again from the start.
 import { setImmediate } from 'node:timers/promises'
-import { failure } from '../platform/errors.ts'
+import { Failure, failure } from '../platform/errors.ts'
 import type { Collections } from './collections.ts'
+import { openErrand } from './errand.ts'
 import type { Question } from './finding.ts'
 import { type Estimate, estimate, type Marks, marks } from './measures.ts'
 import type { Catalogue } from './store/catalogue.ts'
@@ -28,6 +29,8 @@ interface Parts {
   collections: Collections
   passages: (user: string, question: Question) => Promise<{ document_id: string }[]>
   log: { error: (context: object, message: string) => void }
+  /** Pause before what the disk did not take is tried again, in milliseconds; that of errand.ts otherwise. */
+  againMs?: number
 }
 
 const measures = ['ndcg_at_10', 'recall_at_10', 'reciprocal_rank'] as const
@@ -37,16 +40,19 @@ const usual: Configuration[] = [
   { name: 'lexical', mode: 'lexical' },
 ]
 
-export function openEvaluations({ catalogue: { evaluations }, collections, passages, log }: Parts) {
-  let open = true
-  let running: Promise<void> | undefined
+export function openEvaluations({ catalogue: { evaluations }, collections, passages, log, againMs }: Parts) {
+  const errand = openErrand({
+    work: runAll,
+    failed: error => log.error({ err: error }, 'the evaluations go on in a moment'),
+    againMs,
+  })
 
-  async function run({ id, user_id, request }: EvaluationRow) {
+  async function run({ id, user_id, request }: EvaluationRow, leaving: AbortSignal) {
     const { queries, configurations = usual, collection_ids } = JSON.parse(request) as EvaluationRequest
     const columns: Marks[][] = configurations.map(() => [])
     for (const { query, relevant } of queries) {
       for (const [at, { mode, min_score }] of configurations.entries()) {
-        if (!open) return
+        if (leaving.aborted) return
         const found = await passages(user_id, { query, mode, min_score, collection_ids, top_k: RANKED, group_by: 'document' })
         columns[at]?.push(
           marks(
@@ -60,20 +66,16 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
     evaluations.finish(id, JSON.stringify(await compared(queries, configurations, columns)))
   }
 
-  async function runAll() {
-    for (let next = evaluations.next(); next && open; next = evaluations.next()) {
+  async function runAll(leaving: AbortSignal) {
+    for (let next = evaluations.next(); next && !leaving.aborted; next = evaluations.next()) {
       const { id } = next
-      await run(next).catch(error => {
+      await run(next, leaving).catch(error => {
+        // A full disk is no fault of the evaluation: it waits.
+        if (error instanceof Failure && error.code === 'storage_full') throw error
         log.error({ err: error, evaluation_id: id }, 'an evaluation failed')
         evaluations.fail(id)
       })
     }
-  }
-
-  function begin() {
-    running ??= runAll().finally(() => {
-      running = undefined
-    })
   }
 
   return {
@@ -85,17 +87,13 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
       if (evaluations.waiting() >= WAITING_MAX) throw failure('unavailable', undefined, { headers: { 'retry-after': 30 } })
       const id = newId()
       evaluations.insert({ id, user_id: user, request: JSON.stringify(request), total: request.queries.length })
-      begin()
+      errand.begin()
       return view(id, user)
     },
 
     one: (user: string, id: string) => view(id, user),
-    resume: begin,
-
-    async close() {
-      open = false
-      await running
-    },
+    resume: errand.begin,
+    close: errand.close,
   }
 
   function view(id: string, user: string) {

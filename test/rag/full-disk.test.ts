@@ -26,3 +26,11 @@ t.test(
     t.equal(unfinished, 0)
   },
 )
+
+t.test('an evaluation that meets a full disk waits, and goes on when there is room', { skip }, async t => {
+  const { stdout, stderr } = onSmallDisk(process.execPath, join(import.meta.dirname, 'evaluating.ts'), folder)
+  t.equal(stderr.toString(), '')
+  const { said, ...end } = JSON.parse(stdout.toString() || '{}')
+  t.same(end, { state: 'ready', done: 8, mean: 1 })
+  t.same([...new Set(said)], ['storage_full: the evaluations go on in a moment'])
+})
