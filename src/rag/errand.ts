@@ -5,24 +5,25 @@
 const AGAIN_MS = 5000
 
 interface Parts {
-  /** Returns early once it is told that the process leaves. */
-  work: (leaving: AbortSignal) => Promise<void>
+  /** Returns early once `leaving` is aborted. */
+  work: () => Promise<void>
   /** Told of every failure before the pause. */
   failed: (error: unknown) => void
   againMs?: number
 }
 
 export function openErrand({ work, failed, againMs = AGAIN_MS }: Parts) {
-  const leaving = new AbortController()
+  const closing = new AbortController()
+  const leaving = closing.signal
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let isWanted = false
 
   async function run() {
-    while (isWanted && !leaving.signal.aborted) {
+    while (isWanted && !leaving.aborted) {
       isWanted = false
-      await work(leaving.signal).catch(error => {
-        if (leaving.signal.aborted) return
+      await work().catch(error => {
+        if (leaving.aborted) return
         failed(error)
         timer = setTimeout(begin, againMs).unref()
       })
@@ -32,17 +33,19 @@ export function openErrand({ work, failed, againMs = AGAIN_MS }: Parts) {
 
   function begin() {
     clearTimeout(timer)
-    if (leaving.signal.aborted) return
+    if (leaving.aborted) return
     isWanted = true
     running ??= run()
   }
 
   return {
+    leaving,
+
     /** Starts the work, or has it run once more. */
     begin,
 
     async close() {
-      leaving.abort()
+      closing.abort()
       clearTimeout(timer)
       await running
     },

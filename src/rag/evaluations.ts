@@ -47,12 +47,12 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
     againMs,
   })
 
-  async function run({ id, user_id, request }: EvaluationRow, leaving: AbortSignal) {
+  async function run({ id, user_id, request }: EvaluationRow) {
     const { queries, configurations = usual, collection_ids } = JSON.parse(request) as EvaluationRequest
     const columns: Marks[][] = configurations.map(() => [])
     for (const { query, relevant } of queries) {
       for (const [at, { mode, min_score }] of configurations.entries()) {
-        if (leaving.aborted) return
+        if (errand.leaving.aborted) return
         const found = await passages(user_id, { query, mode, min_score, collection_ids, top_k: RANKED, group_by: 'document' })
         columns[at]?.push(
           marks(
@@ -66,10 +66,10 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
     evaluations.finish(id, JSON.stringify(await compared(queries, configurations, columns)))
   }
 
-  async function runAll(leaving: AbortSignal) {
-    for (let next = evaluations.next(); next && !leaving.aborted; next = evaluations.next()) {
+  async function runAll() {
+    for (let next = evaluations.next(); next && !errand.leaving.aborted; next = evaluations.next()) {
       const { id } = next
-      await run(next, leaving).catch(error => {
+      await run(next).catch(error => {
         // A full disk is no fault of the evaluation: it waits.
         if (error instanceof Failure && error.code === 'storage_full') throw error
         log.error({ err: error, evaluation_id: id }, 'an evaluation failed')

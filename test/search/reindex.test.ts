@@ -1,5 +1,8 @@
 // A change of the embedding model while search answers (reindex.ts). The second model is made of the shipped weights.
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
+import { failure } from '../../src/platform/errors.ts'
 import { skip } from './lanes.ts'
 import { ABSENT, DEAF, dataWithDocuments, OTHER } from './reindexing.ts'
 
@@ -78,5 +81,54 @@ t.test('another model', { skip }, async t => {
     t.equal(third.lanes.model.name, OTHER.name)
     await third.reindex.act({ action: 'finish' })
     t.match(await third.until('settled'), { model: OTHER.name, beside: null })
+  })
+
+  t.test('is gone on with after a time in which the catalogue takes nothing, not even that it failed', async t => {
+    let refusing: DatabaseSync | undefined
+    const said: string[] = []
+    const data = await dataWithDocuments(t, {
+      async passages(_user, { query }) {
+        if (!refusing) {
+          refusing = new DatabaseSync(join(data.dataDir, 'catalogue.sqlite'))
+          refusing.exec('BEGIN IMMEDIATE')
+        }
+        return [{ document_id: query }]
+      },
+      log: {
+        info: () => {},
+        error(_context, message) {
+          said.push(message)
+          if (message.includes('goes on')) refusing?.close()
+        },
+      },
+      againMs: 10,
+    })
+    data.store()
+    await data.reindex.act({ model: OTHER.name })
+    t.match(await data.until('kept'), { outcome: { questions: 4 } })
+    t.same(said, ['the change of the embedding model failed', 'the change of the embedding model goes on in a moment'])
+  })
+
+  t.test('asks again what finds a lane full, and leaves out what its user can not ask any more', async t => {
+    const full = ['How long does the oven have to cool?', 'Which grain is grown?']
+    const data = await dataWithDocuments(t, {
+      async passages(_user, { query }) {
+        if (query === full[0] && full.shift()) throw failure('unavailable')
+        if (query.includes('boat')) throw failure('invalid_request', 'This question would reach 51 collections')
+        return [{ document_id: 'well' }]
+      },
+      roomMs: 10,
+    })
+    data.store()
+    await data.reindex.act({ model: OTHER.name })
+    t.match(await data.until('kept'), { outcome: { questions: 3 } })
+    t.same(full, [])
+  })
+
+  t.test('is one at a time from the moment it is asked for', async t => {
+    const { reindex, lanes } = await dataWithDocuments(t)
+    const asked = await Promise.allSettled([reindex.act({ model: OTHER.name }), reindex.act({ model: DEAF.name })])
+    t.match(asked, [{ status: 'fulfilled' }, { status: 'rejected', reason: { code: 'conflict', message: /loading/ } }])
+    t.equal(lanes.encoders.beside?.model.name, OTHER.name)
   })
 })

@@ -32,8 +32,10 @@ const questions: [string, string][] = [
   ['Which grain is grown?', 'barley'],
 ]
 
+type Parts = Parameters<typeof openReindex>[0]
+
 /** A data folder with three collections of documents; `open` is a start of rag's parts on it, `stop` ends them. */
-export async function dataWithDocuments(t: Test) {
+export async function dataWithDocuments(t: Test, given: Partial<Parts> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'reindex-'))
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }))
   const modelsDir = join(dataDir, 'models')
@@ -62,6 +64,7 @@ export async function dataWithDocuments(t: Test) {
         log: { info: () => {}, error: () => {} },
       },
       passages: (_user, { query }, model) => ask(query, model),
+      ...given,
     })
     let isOpen = true
     const parts = {
