@@ -3,25 +3,23 @@
 import { answer } from '../answering/answer.ts'
 import type { Passage, SearchMode } from '../contracts/search.ts'
 import type { Collections } from './collections.ts'
+import type { Filter } from './filter.ts'
 import type { Hit, SearchOrder } from './search.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { Originals } from './store/originals.ts'
-import type { Condition } from './store/tables/documents.ts'
+import type { Matched } from './workers/matcher.ts'
 
 interface Parts {
   catalogue: Catalogue
   collections: Collections
   originals: Pick<Originals, 'directory' | 'texts'>
   search: (order: SearchOrder) => Promise<Hit[]>
+  /** The documents that a filter lets through, in the user's turn. */
+  matching: (user: string, collections: string[], filter: Filter) => Promise<Matched>
   /** Passages given when the asker names no number, and the least score that supports an answer. */
   topK: number
   scoreMin: number
 }
-
-/** A value, a list of values, or bounds. */
-type Wanted = Scalar | { in: Scalar[] } | { gt?: Bound; gte?: Bound; lt?: Bound; lte?: Bound }
-type Bound = string | number
-type Scalar = Bound | boolean | null
 
 export interface Question {
   query: string
@@ -30,20 +28,21 @@ export interface Question {
   collection_ids?: string[]
   min_score?: number
   group_by?: 'document'
-  filter?: Record<string, Wanted>
+  filter?: Filter
   explain?: boolean
 }
 
 /** What is said when nothing supports an answer. */
 const NOTHING = 'Nothing in your documents answers this.'
 
-export function openFinding({ catalogue, collections, originals, search, topK, scoreMin }: Parts) {
+export function openFinding({ catalogue, collections, originals, search, matching, topK, scoreMin }: Parts) {
   const { documents } = catalogue
 
   /** The best passages the user may read, best first, each compared with its canonical text just now; `model` names another than the one that serves. Throws `not_found` for a named collection she may not. */
   async function passages(user: string, question: Question, model?: string): Promise<Passage[]> {
     const { query, mode = 'hybrid', top_k = topK, min_score, group_by, filter, explain = false } = question
     const ids = collections.searched(user, question.collection_ids)
+    const matched = filter && (await matching(user, ids, filter))
     const hits = await search({
       query,
       mode,
@@ -51,8 +50,9 @@ export function openFinding({ catalogue, collections, originals, search, topK, s
       min_score,
       group_by,
       model,
-      collections: ids.map(id => ({ id, dir: originals.directory(id), texts: originals.texts(id) })),
-      ...(filter && { documents: documents.matching(JSON.stringify(ids), JSON.stringify(conditions(filter))) }),
+      collections: (matched ? ids.filter(id => matched.has(id)) : ids).map(id => ({
+        ...{ id, dir: originals.directory(id), texts: originals.texts(id), documents: matched?.get(id) },
+      })),
     })
     const known = new Map(documents.byIds(JSON.stringify(hits.map(hit => hit.document_id))).map(row => [row.id, row]))
     return hits.flatMap(({ legs, ...hit }) => {
@@ -102,14 +102,4 @@ export function openFinding({ catalogue, collections, originals, search, topK, s
       }
     },
   }
-}
-
-/** A filter as a flat list: every condition must hold. */
-function conditions(filter: Record<string, Wanted>): Condition[] {
-  return Object.entries(filter).flatMap(([key, wanted]): Condition[] => {
-    if (wanted === null || typeof wanted !== 'object') return [{ key, is: 'in', values: [wanted] }]
-    if ('in' in wanted) return [{ key, is: 'in', values: wanted.in }]
-    const bounds = Object.entries(wanted) as ['gt' | 'gte' | 'lt' | 'lte', Bound][]
-    return bounds.map(([is, value]) => ({ key, is, values: [value] }))
-  })
 }

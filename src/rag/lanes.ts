@@ -1,5 +1,5 @@
 // The worker threads of rag, one lane each: documents are cut in one and embedded in another, questions in a third, one writes, one searches
-// by words and one by vectors. Nobody waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says
+// by words and one by vectors, one applies filters. Nobody waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says
 // so at once.
 import { Piscina } from 'piscina'
 import { failure } from '../platform/errors.ts'
@@ -10,12 +10,15 @@ import type { Section } from './extract/canonical.ts'
 import type { Audit } from './mending.ts'
 import type { ModelDescription } from './models.ts'
 import type { Lacking, Part } from './store/beside.ts'
+import type { Matched, MatchRequest } from './workers/matcher.ts'
 import type { FindReply, FindRequest, Found, IndexState, LegFound, Model, NearRequest, WordsRequest } from './workers/searcher.ts'
 import { retold } from './workers/told.ts'
 
 /** Collections that may wait to be searched; a question may ask 50 of these. Changes that may wait to be written. */
 const SEARCHES_WAITING_MAX = 1024
 const CHANGES_WAITING_MAX = 1024
+/** Filters that may wait to be applied. */
+const FILTERS_WAITING_MAX = 256
 /** Passages given their vector of a second model at once. */
 const COVERED = 32
 /** Longest wait for what is under way when closing, in milliseconds. */
@@ -83,6 +86,7 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
   const searcher = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX, { exactMax }).run
   /** What needs no vectors is searched beside. */
   const reader = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX, {}).run
+  const matcher = lane('workers/matcher.ts', 1, FILTERS_WAITING_MAX, {}).run
   const letGo = (dir: string) => Promise.all([searcher<void>('close', { dir }), reader<void>('close', { dir })])
 
   /** While it is set, nobody changes a collection's file but who set it. */
@@ -215,6 +219,9 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
 
     /** What a collection's index is like. */
     index: (dir: string) => searcher<IndexState>('state', { dir }),
+
+    /** The documents that a filter lets through. */
+    matching: (request: MatchRequest) => matcher<Matched>('matching', request),
 
     /** The full-text leg of one collection, which `find` then need not run. */
     words: (request: WordsRequest) => reader<LegFound | undefined>('words', request),

@@ -26,7 +26,7 @@ function questionTerms(question: string): string[] {
 }
 
 /** Passages holding a term of the question, best first. `score` is the share of the most BM25 could give these terms: 0 to 1. */
-export function lexicalLeg(file: Passages, question: string, limit: number, documents?: string[]): Scored[] {
+export function lexicalLeg(file: Passages, question: string, limit: number, documents?: string): Scored[] {
   const wanted = questionTerms(question)
   if (wanted.length === 0) return []
   const { published } = file.state()

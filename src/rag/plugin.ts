@@ -159,11 +159,15 @@ async function openHouse(app: App, config: RagConfig) {
   const erasures = openErasures({ catalogue, originals, exclusive, queue, mend, write: lanes.write, stream, log })
   app.addHook('onClose', async () => erasures.close())
 
+  const leaving = new AbortController()
+  const filtering = openTurns(1)
   const finding = openFinding({
     catalogue,
     collections,
     originals,
     search: order => question(() => search(lanes, order)),
+    matching: (user, collections, filter) =>
+      filtering(user, leaving.signal, () => lanes.matching({ catalogue: catalogue.file, collections, filter })),
     topK: config.RAG_TOP_K_RESULTS,
     scoreMin: config.RAG_SIMILARITY_THRESHOLD,
   })
@@ -186,7 +190,6 @@ async function openHouse(app: App, config: RagConfig) {
   app.needs('store', () => catalogue.alive())
   app.needs('model', () => lanes.ready())
   app.tells('embedding_model', model)
-  const leaving = new AbortController()
   let sweeping: Promise<void> | undefined
   app.addHook('onClose', async () => {
     leaving.abort()

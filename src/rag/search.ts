@@ -16,11 +16,12 @@ export interface SearchOrder {
   query: string
   mode: SearchMode
   top_k: number
-  /** `texts`: folder of the canonical texts, which then are compared with every passage that is given. */
-  collections: { id: string; dir: string; texts?: string }[]
+  /**
+   * `texts`: folder of the canonical texts, which then are compared with every passage that is given. `documents`: JSON list of ids, only
+   * passages of these.
+   */
+  collections: { id: string; dir: string; texts?: string; documents?: string }[]
   min_score?: number
-  /** Only passages of these documents. */
-  documents?: string[]
   /** The best passage of each document. */
   group_by?: 'document'
   /** Name of the model to compare with; the one that serves otherwise. */
@@ -54,22 +55,22 @@ export async function search(
   order: SearchOrder,
   rerank?: Rerank,
 ): Promise<Hit[]> {
-  const { query, mode, top_k, collections, documents, group_by, min_score = 0, model, signal } = order
-  if (documents?.length === 0 || collections.length === 0) return []
+  const { query, mode, top_k, collections, group_by, min_score = 0, model, signal } = order
+  if (collections.length === 0) return []
   const limit = rerank ? Math.max(top_k, RERANKED) : top_k
-  const wanted = { question: query, limit, min_score: rerank ? 0 : min_score, documents, group_by }
+  const wanted = { question: query, limit, min_score: rerank ? 0 : min_score, group_by }
 
   const asking = mode === 'lexical' ? undefined : lanes.embedQuery(query, model)
   const found = await Promise.all(
     collections.map(async ({ id, ...place }) => {
       // The words are looked up while the model reads the question, and when it is done first, its vector is meanwhile compared with others.
       let isRead = mode !== 'hybrid'
-      const reading = isRead ? undefined : lanes.words({ dir: place.dir, ...wanted }).finally(() => (isRead = true))
+      const reading = isRead ? undefined : lanes.words({ ...place, ...wanted }).finally(() => (isRead = true))
       const comparing = async () => {
         const asked = await asking
         if (signal?.aborted) throw failure('cancelled')
         const by = { vector: asked?.vector, model: asked?.model, weight: weightOf(mode, asked) }
-        const near = isRead || by.weight === 0 ? undefined : await lanes.near({ dir: place.dir, ...wanted, ...by })
+        const near = isRead || by.weight === 0 ? undefined : await lanes.near({ ...place, ...wanted, ...by })
         return { ...by, near }
       }
       const [words, compared] = await Promise.all([reading, comparing()])

@@ -81,7 +81,10 @@ function filled(dir: string) {
   file.publish('d', 'v')
   const index = openVectors(file, { dir, model: 'm', dimensions: DIMENSIONS, exactMax: 100 })
   while (index.step()) {}
-  const all = file.vectorsOf(['d']).map(({ id }, i) => ({ id, vector: vectors[i] ?? new Float32Array(DIMENSIONS) }))
+  const all = [...file.vectorsOf(JSON.stringify(['d']))].map(({ id }, i) => ({
+    id,
+    vector: vectors[i] ?? new Float32Array(DIMENSIONS),
+  }))
   file.close()
   return all
 }

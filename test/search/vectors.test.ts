@@ -156,18 +156,18 @@ function add(file: CollectionFile, all: Map<number, Float32Array>, document: str
   const passages = vectors.map((_, i) => ({ start_byte: i, end_byte: i + 1, content: 'x' }))
   file.append(document, 'v', passages, Float32Array.from(vectors.flatMap(vector => [...vector])))
   file.publish(document, 'v')
-  const ids = idsOf(file.vectorsOf([document]))
+  const ids = idsOf(file.vectorsOf(JSON.stringify([document])))
   for (const [i, id] of ids.entries()) all.set(id, vectors[i] as Float32Array)
   return ids
 }
 
 function removeFrom(all: Map<number, Float32Array>, file: CollectionFile, document: string) {
-  for (const id of idsOf(file.vectorsOf([document]))) all.delete(id)
+  for (const id of idsOf(file.vectorsOf(JSON.stringify([document])))) all.delete(id)
   file.remove(document)
 }
 
-function idsOf(rows: { id: number }[]) {
-  return rows.map(({ id }) => id)
+function idsOf(rows: Iterable<{ id: number }>) {
+  return [...rows].map(({ id }) => id)
 }
 const bytesOf = (vector: Float32Array) => Buffer.from(vector.buffer)
 const zeroed = (whole: Buffer) => Buffer.from(whole).fill(0, 4096, 4608)

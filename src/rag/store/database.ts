@@ -20,6 +20,8 @@ export interface Database {
   /** The first row, or nothing. */
   one<Row>(sql: string, values?: Values): Row | undefined
   all<Row>(sql: string, values?: Values): Row[]
+  /** The same one after the other, for more than should be in memory together. */
+  each<Row>(sql: string, values?: Values): Iterable<Row>
   /** Rows changed. */
   run(sql: string, values?: Values): number
   /** Does `work` whole or not at all; what it returns is on disk when this returns. */
@@ -126,6 +128,7 @@ function doorTo(handle: DatabaseSync, file: string): Database {
     // These write too, where a change returns its rows.
     one: <Row>(sql: string, values: Values = {}) => roomy(() => statement(sql).get(values) as Row | undefined),
     all: <Row>(sql: string, values: Values = {}) => roomy(() => statement(sql).all(values) as Row[]),
+    each: <Row>(sql: string, values: Values = {}) => statement(sql).iterate(values) as Iterable<Row>,
     run(sql, values = {}) {
       const changes = roomy(() => Number(statement(sql).run(values).changes))
       // By itself it is a commit of its own.

@@ -35,7 +35,7 @@ const vectorsIn = {
     '(SELECT passage AS id, beside.published, beside.vector, document FROM beside JOIN passages ON passages.id = beside.passage)',
 }
 
-export function passagesOf({ one, all, run }: Database, from: keyof typeof vectorsIn = 'own') {
+export function passagesOf({ one, all, each, run }: Database, from: keyof typeof vectorsIn = 'own') {
   const vectors = vectorsIn[from]
   let isSnapshot = false
   return {
@@ -54,13 +54,13 @@ export function passagesOf({ one, all, run }: Database, from: keyof typeof vecto
 
     state: (): State => one<State>('SELECT position, published FROM state') ?? { position: 0, published: 0 },
 
-    /** Best first. `match` is a full-text expression; `score` is BM25 as the engine gives it, turned so that higher is better. */
-    match: (match: string, limit: number, documents?: string[]): { id: number; score: number }[] =>
+    /** Best first, of some documents (a JSON list of ids) or of all. `match` is a full-text expression; `score` is BM25 as the engine gives it, turned so that higher is better. */
+    match: (match: string, limit: number, documents?: string): { id: number; score: number }[] =>
       documents
         ? all(
             `SELECT words.rowid AS id, -bm25(words) AS score FROM words JOIN passages ON passages.id = words.rowid
              WHERE words MATCH :match AND document IN (SELECT value FROM json_each(:documents)) ORDER BY bm25(words), words.rowid LIMIT :limit`,
-            { match, limit, documents: JSON.stringify(documents) },
+            { match, limit, documents },
           )
         : all('SELECT rowid AS id, -bm25(words) AS score FROM words WHERE words MATCH :match ORDER BY rank, rowid LIMIT :limit', {
             match,
@@ -90,11 +90,12 @@ export function passagesOf({ one, all, run }: Database, from: keyof typeof vecto
         { ids: JSON.stringify(ids) },
       ),
 
-    vectorsOf: (documents: string[]): StoredVector[] =>
-      all(
+    /** Those of some documents (a JSON list of ids), one after the other. */
+    vectorsOf: (documents: string): Iterable<StoredVector> =>
+      each(
         `SELECT id, published, vector FROM ${vectors}
          WHERE published > 0 AND document IN (SELECT value FROM json_each(:documents))`,
-        { documents: JSON.stringify(documents) },
+        { documents },
       ),
 
     /** The next visible vectors in the order they were published, after the one published at `published` with this id. */

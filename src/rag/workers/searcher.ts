@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import { distinct, type Fused, fuse, type Legs } from '../fusion.ts'
 import { lexicalLeg } from '../lexical.ts'
-import { openRows, type Scored } from '../rows.ts'
+import { better, openRows, type Scored } from '../rows.ts'
 import type { Hit } from '../search.ts'
 import { openPassages } from '../store/collection.ts'
 import { BESIDE } from '../store/graph-file.ts'
@@ -50,6 +50,8 @@ const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
 /** Texts that are read at once beyond those asked for: a few turn out to be the same as others. */
 const SPARE = 3
+/** Vectors of a filtered search that are in memory at once. */
+const SCANNED = 4096
 const candidatesFor = (limit: number) => Math.max(CANDIDATES, 2 * limit)
 
 /** Whose vectors are compared. */
@@ -67,8 +69,8 @@ export interface FindRequest {
   weight: number
   limit: number
   min_score: number
-  /** Only passages of these documents. */
-  documents?: string[]
+  /** JSON list of ids: only passages of these documents. */
+  documents?: string
   group_by?: 'document'
   /** Folder of the canonical texts, each named by its version: only passages that stand there, byte for byte, are given. */
   texts?: string
@@ -172,10 +174,20 @@ function stands({ version, start_byte, content }: Found, texts: string | undefin
   return texts === undefined || holdsAt(join(texts, version), start_byte, Buffer.from(content))
 }
 
-function scan(dimensions: number, query: Float32Array, stored: StoredVector[], limit: number): Scored[] {
-  const rows = openRows(dimensions)
-  for (const vector of stored) rows.set(vector)
-  return rows.nearest(query, limit)
+/** The nearest of these vectors, some at a time: of the others nothing stays in memory. */
+function scan(dimensions: number, query: Float32Array, stored: Iterable<StoredVector>, limit: number): Scored[] {
+  let best: Scored[] = []
+  let rows = openRows(dimensions)
+  const compare = () => {
+    best = [...best, ...rows.nearest(query, limit)].toSorted(better).slice(0, limit)
+    rows = openRows(dimensions)
+  }
+  for (const vector of stored) {
+    rows.set(vector)
+    if (rows.size === SCANNED) compare()
+  }
+  compare()
+  return best
 }
 
 /** What one leg found in a collection, as of one moment. */

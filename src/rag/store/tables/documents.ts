@@ -43,29 +43,6 @@ export interface Shown {
   passages: number
 }
 
-/** One thing that must hold of a document's metadata; where the field is a list, of one of its items. */
-export interface Condition {
-  key: string
-  is: 'in' | 'gt' | 'gte' | 'lt' | 'lte'
-  values: (string | number | boolean | null)[]
-}
-
-// A document matches when no condition is without an item that meets it. Bounds compare numbers with numbers and text with text.
-const MATCHING = `
-SELECT d.id FROM documents d
-WHERE d.collection_id IN (SELECT value FROM json_each(:collections)) AND d.version IS NOT NULL AND d.erasing = 0 AND NOT EXISTS (
-  SELECT 1 FROM json_each(:conditions) c WHERE NOT EXISTS (
-    SELECT 1 FROM json_each(d.metadata) field,
-      json_each(CASE field.type WHEN 'array' THEN field.value ELSE json_array(field.value) END) item,
-      json_each(c.value, '$.values') wanted
-    WHERE field.key = c.value ->> 'key' AND CASE c.value ->> 'is'
-      WHEN 'in' THEN item.value IS wanted.value
-      WHEN 'gt' THEN (typeof(item.value) = 'text') = (wanted.type = 'text') AND item.value > wanted.value
-      WHEN 'gte' THEN (typeof(item.value) = 'text') = (wanted.type = 'text') AND item.value >= wanted.value
-      WHEN 'lt' THEN (typeof(item.value) = 'text') = (wanted.type = 'text') AND item.value < wanted.value
-      WHEN 'lte' THEN (typeof(item.value) = 'text') = (wanted.type = 'text') AND item.value <= wanted.value
-    END))`
-
 export function documentTable(database: Database) {
   return {
     insert: (row: DocumentRow) =>
@@ -134,9 +111,12 @@ export function documentTable(database: Database) {
         )
         .map(({ id }) => id),
 
-    /** Of several collections (a JSON list), the ids of the documents for which every condition (a JSON list) holds. */
-    matching: (collections: string, conditions: string) =>
-      database.all<{ id: string }>(MATCHING, { collections, conditions }).map(({ id }) => id),
+    /** What has something to find in a collection, one document after the other, with its metadata. */
+    described: (collection: string) =>
+      database.each<Pick<DocumentRow, 'id' | 'metadata'>>(
+        'SELECT id, metadata FROM documents WHERE collection_id = :collection AND version IS NOT NULL AND erasing = 0',
+        { collection },
+      ),
 
     count: (collection: string) =>
       database.one<{ n: number }>('SELECT count(*) AS n FROM documents WHERE collection_id = :collection AND erasing = 0', {
