@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import t from 'tap'
 import { type CollectionFile, openCollection } from '../../src/rag/store/collection.ts'
+import type { Passages } from '../../src/rag/store/passages.ts'
 import { openVectors, type Vectors } from '../../src/rag/vectors.ts'
 import { holders } from './lanes.ts'
 
@@ -62,6 +63,47 @@ t.test('when a fifth of the graph is gone it is made anew, without what was remo
   t.match(vectors.size(), { graph: 0, rows: all.size })
   while (vectors.step()) {}
   t.match(vectors.size(), { graph: all.size, rows: 0 })
+})
+
+t.test('what came and went between two looks, or was removed before, is nothing to an index', async t => {
+  const { dir, file, vectors, all } = filled(t)
+  while (vectors.step()) {}
+  const comeAndGo = (document: string) => {
+    add(file, all, document, [unit(77_777)])
+    removeFrom(all, file, document)
+  }
+  const right = (index: Vectors, what: string) => {
+    t.notOk(
+      idsOf(index.search(unit(77_777), 10)).some(id => !all.has(id)),
+      what,
+    )
+    t.ok(recall(index, all) > 0.97, what)
+    t.equal(index.step(), false, what)
+  }
+  // The cache is kept as it was, as if this were done while nobody had it open.
+  const cache = ['vectors.hnsw', 'vectors.json'].map(name => [join(dir, name), readFileSync(join(dir, name))] as const)
+  comeAndGo('one')
+  removeFrom(all, file, 'd0')
+  right(vectors, 'it and others')
+  comeAndGo('one')
+  right(vectors, 'again')
+  for (const [path, bytes] of cache) writeFileSync(path, bytes)
+  const reopened = open(file, dir)
+  right(reopened, 'after a saved graph that is older')
+  t.match(reopened.size(), { graph: COUNT, rows: 0 }, 'which is used')
+  // A look that fails half-way is done once more.
+  const { vectorsAfter } = file
+  removeFrom(all, file, 'd1')
+  const ill = {
+    ...file,
+    ill: true,
+    vectorsAfter: (...asked: Parameters<typeof vectorsAfter>) => (ill.ill ? broken() : vectorsAfter(...asked)),
+  }
+  const half = open(ill, dir)
+  for (const [path, bytes] of cache) writeFileSync(path, bytes)
+  t.throws(() => half.search(unit(1), 1), { message: 'broken' })
+  ill.ill = false
+  right(half, 'after a look that failed')
 })
 
 t.test('an index further behind than removals are remembered starts anew', async t => {
@@ -127,7 +169,7 @@ t.test('the vector of a removed passage is in no file, and no half-written graph
   t.notOk(existsSync(join(dir, 'vectors.hnsw')), 'a graph that still holds it is not saved')
 })
 
-function open(file: CollectionFile, dir: string, dimensions = DIMENSIONS) {
+function open(file: Passages, dir: string, dimensions = DIMENSIONS) {
   return openVectors(file, { dir, model: 'm', dimensions, exactMax: EXACT_MAX })
 }
 
@@ -164,6 +206,10 @@ function add(file: CollectionFile, all: Map<number, Float32Array>, document: str
 function removeFrom(all: Map<number, Float32Array>, file: CollectionFile, document: string) {
   for (const id of idsOf(file.vectorsOf(JSON.stringify([document])))) all.delete(id)
   file.remove(document)
+}
+
+function broken(): never {
+  throw new Error('broken')
 }
 
 function idsOf(rows: Iterable<{ id: number }>) {
