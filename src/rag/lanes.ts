@@ -87,7 +87,8 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
   /** What needs no vectors is searched beside. */
   const reader = lane('workers/searcher.ts', 1, SEARCHES_WAITING_MAX, {}).run
   const matcher = lane('workers/matcher.ts', 1, FILTERS_WAITING_MAX, {}).run
-  const letGo = (dir: string) => Promise.all([searcher<void>('close', { dir }), reader<void>('close', { dir })])
+  const searchers = (work: 'close' | 'end', dir: string) =>
+    Promise.all([searcher<void>(work, { dir }), reader<void>(work, { dir })])
 
   /** While it is set, nobody changes a collection's file but who set it. */
   let pause: Promise<void> | undefined
@@ -186,16 +187,16 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
       /** What a collection's file shows, unless it stands at `position`; one that is damaged is begun anew. */
       async audit(dir: string, position: number) {
         const found = await write<(Audit & { isAnew?: boolean }) | undefined>('audit', { dir, position })
-        if (found?.isAnew) await letGo(dir)
+        if (found?.isAnew) await searchers('close', dir)
         return found
       },
       remove: (dir: string, document: string) => write<{ passages: number; position: number }>('remove', { dir, document }),
       sweep: (dir: string, keep: { document_id: string; version: string }[]) => write<number>('sweep', { dir, keep }),
       /** Only the model that serves is left in it. */
       settle: (dir: string) => write<void>('settle', { dir }),
-      /** Lets go of a collection's file, so that its folder can be removed. */
+      /** Closes a collection's file for good, so that its folder can be removed: for whoever still asks for it, nothing is there. */
       async close(dir: string) {
-        await Promise.all([write<void>('close', { dir }), letGo(dir)])
+        await Promise.all([write<void>('end', { dir }), searchers('end', dir)])
       },
     },
 

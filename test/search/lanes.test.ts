@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openLanes } from '../../src/rag/lanes.ts'
-import { chunkOf, folder, lanesFor, options, skip } from './lanes.ts'
+import { chunkOf, direction, folder, lanesFor, options, skip } from './lanes.ts'
 
 t.test('absent weights, wrong weights, an unknown model and too large chunks are each refused with a sentence', async t => {
   const modelsDir = mkdtempSync(join(tmpdir(), 'models-'))
@@ -96,10 +96,3 @@ t.test('lanes', { skip }, async t => {
     )
   })
 })
-
-/** A unit vector near the i-th of 384 axes, leaning to the next two. */
-function direction(i: number): number[] {
-  const values = Array<number>(384).fill(0)
-  for (const [step, value] of [0.9, 0.4, Math.sqrt(1 - 0.81 - 0.16)].entries()) values[(i + step) % 384] = value
-  return values
-}

@@ -24,6 +24,13 @@ export function folder(t: Test, id = 'c') {
 
 export const chunkOf = (content: string) => ({ start_byte: 0, end_byte: Buffer.byteLength(content), content })
 
+/** A unit vector near the i-th of 384 axes, leaning to the next two. */
+export function direction(i: number): number[] {
+  const values = Array<number>(384).fill(0)
+  for (const [step, value] of [0.9, 0.4, Math.sqrt(1 - 0.81 - 0.16)].entries()) values[(i + step) % 384] = value
+  return values
+}
+
 /** Adds a document of one passage per text and shows it. */
 export async function add(lanes: Lanes, { dir }: { dir: string }, document: string, texts: string[], version = 'v') {
   await lanes.write.append(dir, document, version, texts.map(chunkOf), await lanes.embedPassages(texts))

@@ -1,8 +1,8 @@
 // The file of a collection's vector graph: a cache, written beside what it was made of and its checksum. It is believed only when all of
 // that fits; what is not believed is removed, since it may hold vectors of what was erased.
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 
 interface Making {
   /** Fingerprint of the model the vectors are from. */
@@ -37,7 +37,8 @@ export function readGraph<Graph>(dir: string, making: Making, load: (path: strin
 
 /** Replaces the graph in `dir` by what `save` writes. Killed anywhere, it leaves the old graph, none, or the new one. */
 export function writeGraph(dir: string, making: Making, position: number, save: (path: string) => void) {
-  mkdirSync(dir, { recursive: true })
+  // The collection's own folder is never made here: it may have been erased.
+  if (basename(dir) === BESIDE && !existsSync(dir)) mkdirSync(dir)
   rmSync(header(dir), { force: true })
   save(unfinished(body(dir)))
   finish(body(dir))

@@ -1,5 +1,6 @@
 // What a worker thread keeps open, one for each collection folder: the least recently used is closed when there are too many, or when
-// together they take too much memory.
+// together they take too much memory. One that is closed for good is not opened again.
+import { existsSync } from 'node:fs'
 
 const OPEN_MAX = 64
 
@@ -18,6 +19,8 @@ export function openFiles<Kept extends Held | undefined, How = undefined>(
 ) {
   /** In the order of their last use. */
   const kept = new Map<string, NonNullable<Kept>>()
+  /** Folders that are about to be removed. Of those that are gone nothing can be opened anyway. */
+  const ended = new Set<string>()
 
   function close(dir: string) {
     kept.get(dir)?.close()
@@ -35,9 +38,17 @@ export function openFiles<Kept extends Held | undefined, How = undefined>(
 
   return {
     close,
+    /** Closes it for good, so that its folder can be removed: whoever still asks for it is given nothing. */
+    end(dir: string) {
+      for (const one of ended) if (!existsSync(one)) ended.delete(one)
+      ended.add(dir)
+      close(dir)
+    },
+    isEnded: (dir: string) => ended.has(dir),
     /** What is open for a folder just now, without using it. */
     peek: (dir: string) => kept.get(dir),
-    of(dir: string, how: How): Kept {
+    of(dir: string, how: How): Kept | undefined {
+      if (ended.has(dir)) return undefined
       const known = kept.get(dir)
       kept.delete(dir)
       makeRoom()

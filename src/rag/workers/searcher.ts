@@ -236,7 +236,7 @@ export interface IndexState {
 /** What a collection's index is like; nothing is brought into memory for it. */
 export const state = told(({ dir }: { dir: string }): IndexState => {
   const held = files.peek(dir)
-  const file = held?.file ?? openPassages(dir)
+  const file = held?.file ?? (files.isEnded(dir) ? undefined : openPassages(dir))
   if (!file) return { passages: 0, position: 0, models: [], memory: {} }
   const { published, position } = file.state()
   const { model, beside } = file.models()
@@ -245,3 +245,4 @@ export const state = told(({ dir }: { dir: string }): IndexState => {
 })
 
 export const close = told(({ dir }: { dir: string }) => files.close(dir))
+export const end = told(({ dir }: { dir: string }) => files.end(dir))

@@ -1,4 +1,5 @@
 // The thread that writes collection files: one, so that two changes of a file never meet.
+import { failure } from '../../platform/errors.ts'
 import type { Chunk, Place } from '../chunk.ts'
 import { openCollection, removeCollection } from '../store/collection.ts'
 import { checkpoint, copyDatabase, isDamaged } from '../store/database.ts'
@@ -10,7 +11,14 @@ const files = openFiles(openCollection as (dir: string, model: string) => Return
 /** `model`: fingerprint of the one that serves. */
 type Of<Rest> = { dir: string; model: string } & Rest
 type Version = Of<{ document: string; version: string }>
-const file = ({ dir, model }: Of<object>) => files.of(dir, model)
+const there = ({ dir, model }: Of<object>) => files.of(dir, model)
+
+/** Throws `not_found` when the collection is being erased. */
+function file(task: Of<object>) {
+  const found = there(task)
+  if (!found) throw failure('not_found')
+  return found
+}
 
 export const appended = told((task: Version) => file(task).appended(task.document, task.version))
 export const resume = told((task: Version & { places: Place[]; shown?: number }) =>
@@ -33,13 +41,14 @@ export const audit = told((task: Of<{ position: number }>) => {
 })
 export const remove = told((task: Of<{ document: string }>) => file(task).remove(task.document))
 export const sweep = told((task: Of<{ keep: { document_id: string; version: string }[] }>) => file(task).sweep(task.keep))
+// A collection that is being erased lacks nothing.
 export const lacking = told((task: Of<{ models: string[]; document?: string; version?: string; limit: number }>) =>
-  file(task).lacking(task.models, task, task.limit),
+  there(task)?.lacking(task.models, task, task.limit),
 )
 export const fill = told((task: Of<{ by: string; ids: number[]; vectors: Float32Array }>) =>
-  file(task).fill(task.by, task.ids, task.vectors),
+  there(task)?.fill(task.by, task.ids, task.vectors),
 )
-export const settle = told((task: Of<object>) => file(task).settle(task.model))
+export const settle = told((task: Of<object>) => there(task)?.settle(task.model))
 export const copy = told(({ from, to }: { from: string; to: string }) => copyDatabase(from, to))
 export const checkpointed = told(({ database }: { database: string }) => checkpoint(database))
-export const close = told(({ dir }: { dir: string }) => files.close(dir))
+export const end = told(({ dir }: { dir: string }) => files.end(dir))
