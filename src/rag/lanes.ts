@@ -55,6 +55,7 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
       minThreads: threads,
       maxThreads: threads,
       maxQueue,
+      stricterFIFO: true, // otherwise every task that ends sends the one that has waited longest but one to the end
       workerData,
       env: {},
       closeTimeout: CLOSE_MS_MAX,

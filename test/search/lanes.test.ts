@@ -64,6 +64,13 @@ t.test('lanes', { skip }, async t => {
     t.ok(refused.every(({ reason }) => reason.code === 'unavailable'))
   })
 
+  t.test('who asks a lane first is answered first, however many wait', async t => {
+    const { dir } = folder(t)
+    const answered: number[] = []
+    await Promise.all(Array.from({ length: 100 }, async (_, i) => void answered.push(await lanes.index(dir).then(() => i))))
+    t.same(answered, Array.from(answered.keys()))
+  })
+
   t.test('closing lets what is under way finish and refuses what comes after', async t => {
     const own = await lanesFor(t)
     const under = own.embedPassages(['The ferry leaves at dawn.'])
