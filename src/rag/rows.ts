@@ -1,4 +1,4 @@
-// Vectors side by side in one block of memory, compared with a query one by one: exact, and for some thousands quicker than any index.
+// Vectors side by side in blocks of memory, compared with a query one by one: exact, and for some thousands quicker than any index.
 import type { StoredVector } from './store/passages.ts'
 
 export interface Scored {
@@ -10,31 +10,47 @@ export interface Scored {
 /** Higher first, equal ones by id. */
 export const better = (a: Scored, b: Scored) => b.score - a.score || a.id - b.id
 
-/** An empty block for vectors of this many float32; it grows as it is filled. */
+/** Rows of a block: as one is full another is begun, and as the last is empty it goes, so that hardly more is held than is used. */
+const BLOCK = 1024
+/** Bytes by which a row is found, in a list and a map. */
+const ROW_BYTES = 50
+
+/** None yet, for vectors of this many float32. */
 export function openRows(dimensions: number) {
-  let block = new Float32Array(0)
+  const blocks: Float32Array[] = []
   const ids: number[] = []
   const rowOf = new Map<number, number>()
-  const row = (at: number) => block.subarray(at * dimensions, (at + 1) * dimensions)
+
+  function row(at: number): Float32Array {
+    const within = at % BLOCK
+    return (blocks[Math.floor(at / BLOCK)] as Float32Array).subarray(within * dimensions, (within + 1) * dimensions)
+  }
+
+  /** The first block grows as it is filled: most collections are small. */
+  function makeRoom(at: number) {
+    const [last, within] = [Math.floor(at / BLOCK), at % BLOCK]
+    const block = blocks[last]
+    if (block && (within + 1) * dimensions <= block.length) return
+    const grown = new Float32Array((last > 0 ? BLOCK : Math.min(BLOCK, Math.max(16, 2 * at))) * dimensions)
+    if (block) grown.set(block)
+    blocks[last] = grown
+  }
 
   return {
     get size() {
       return ids.length
     },
     get bytes() {
-      return block.byteLength
+      return blocks.reduce((sum, { byteLength }) => sum + byteLength, 0) + ids.length * ROW_BYTES
     },
     ids: (): readonly number[] => ids,
 
     set({ id, vector }: StoredVector) {
       const at = rowOf.get(id) ?? ids.push(id) - 1
       rowOf.set(id, at)
-      if ((at + 1) * dimensions > block.length) {
-        const grown = new Float32Array(Math.max(16, 2 * at) * dimensions)
-        grown.set(block)
-        block = grown
-      }
-      new Uint8Array(block.buffer).set(vector, at * dimensions * block.BYTES_PER_ELEMENT)
+      makeRoom(at)
+      const { buffer, byteOffset, byteLength } = row(at)
+      new Uint8Array(buffer, byteOffset, byteLength).set(vector)
     },
 
     get(id: number): Float32Array | undefined {
@@ -47,20 +63,24 @@ export function openRows(dimensions: number) {
       const at = rowOf.get(id)
       if (at === undefined) return false
       const last = ids.length - 1
-      block.copyWithin(at * dimensions, last * dimensions, (last + 1) * dimensions)
+      row(at).set(row(last))
       const moved = ids[last] as number
       ids[at] = moved
       rowOf.set(moved, at)
       ids.pop()
       rowOf.delete(id)
-      if (ids.length === 0) block = new Float32Array(0) // after all have moved into a graph it would stay as large as that
+      blocks.length = Math.ceil(last / BLOCK)
       return true
     },
 
     /** The `limit` rows with the greatest dot product, which for unit vectors is the cosine. */
     nearest(query: Float32Array, limit: number): Scored[] {
       const scores = new Float64Array(ids.length)
-      for (let at = 0; at < ids.length; at++) scores[at] = dot(query, block, at * dimensions)
+      for (const [i, block] of blocks.entries()) {
+        const first = i * BLOCK
+        const end = Math.min(ids.length, first + BLOCK)
+        for (let at = first; at < end; at++) scores[at] = dot(query, block, (at - first) * dimensions)
+      }
       const least = scores.toSorted()[Math.max(0, ids.length - limit)] ?? 0
       const found: Scored[] = []
       for (const [at, id] of ids.entries()) {

@@ -16,8 +16,11 @@ const EF_CONSTRUCTION = 200
  */
 export const efSearch = (count: number) => Math.max(200, Math.round(0.6 * Math.sqrt(count)))
 const SEED = 100
-/** Bytes of a point's links and label beside its vector. */
-const POINT_BYTES = (2 * M + 1) * 4 + 8
+/** Bytes of a point beside its vector: its links and label, and what it is found by. */
+const POINT_BYTES = (2 * M + 1) * 4 + 8 + 64
+/** Bytes of what there is once for each point there is room for (a lock, a level, a mark), and once for all (65,536 locks). */
+const ROOM_BYTES = 40 + 4 + 2
+export const GRAPH_BYTES = 65_536 * 40
 /** Vectors added to the graph in one step, so that a search waits some 20 ms for it at most. */
 const STEP = 25
 /** Vectors read from the file at once. */
@@ -141,7 +144,7 @@ export function openVectors(file: Passages, { dir, model, dimensions, exactMax =
     size: () => ({
       graph: graph?.getCurrentCount() ?? 0,
       rows: rows.size,
-      bytes: rows.bytes + (graph?.getMaxElements() ?? 0) * (4 * dimensions + POINT_BYTES),
+      bytes: rows.bytes + (graph ? bytesOf(graph, dimensions) : 0),
     }),
   }
 }
@@ -150,6 +153,11 @@ function newGraph(dimensions: number, capacity: number): Graph {
   const graph = new hnswlib.HierarchicalNSW('ip', dimensions)
   graph.initIndex(Math.ceil(capacity * 1.5), M, EF_CONSTRUCTION, SEED)
   return graph
+}
+
+/** Room for vectors and links takes no memory before they come: it is not touched. */
+function bytesOf(graph: Graph, dimensions: number): number {
+  return graph.getCurrentCount() * (4 * dimensions + POINT_BYTES) + graph.getMaxElements() * ROOM_BYTES + GRAPH_BYTES
 }
 
 /**

@@ -14,7 +14,7 @@ import { openVectors, type Vectors } from '../vectors.ts'
 import { openFiles } from './open-files.ts'
 import { told } from './told.ts'
 
-/** Memory the vectors of all collections may take: some 600,000 of 384 numbers. A single larger collection is still searched. */
+/** Memory the vectors of all collections but the largest may take: some 590,000 of 384 numbers (vectors.ts says what each takes). */
 const VECTOR_BYTES_MAX = 2 ** 30
 
 const { exactMax } = workerData as { exactMax?: number }
@@ -218,10 +218,13 @@ function legFound(passages: Passages, asked: number, leg: (limit: number) => Sco
   return passages.snapshot(() => ({ position: passages.state().position, limit, found: leg(limit) }))
 }
 
-/** Does a little of what the vector index still has to do; true while there is more. */
-export const step = told(
-  ({ dir, model }: { dir: string; model: Model }) => files.of(dir, undefined)?.vectors(model).vectors.step() ?? false,
-)
+/** Does a little of what the vector index still has to do; true while there is more, and until then the index stays in memory. */
+export const step = told(({ dir, model }: { dir: string; model: Model }): boolean => {
+  files.hold(undefined)
+  const isMore = files.of(dir, undefined)?.vectors(model).vectors.step() ?? false
+  if (isMore) files.hold(dir)
+  return isMore
+})
 
 export interface IndexState {
   passages: number
