@@ -51,11 +51,14 @@ export function openVectors(file: Passages, { dir, model, dimensions, exactMax =
   let graph: Graph | undefined
   let removed = 0
   let saved = 0
+  /** The cache being written. */
+  let saving: Generator<void, void> | undefined
   const count = () => (graph?.getCurrentCount() ?? 0) + rows.size
 
   function startAnew() {
     position = 0
     rows = openRows(dimensions)
+    if (graph) free(graph)
     graph = undefined
     removed = 0
     saved = 0
@@ -111,11 +114,18 @@ export function openVectors(file: Passages, { dir, model, dimensions, exactMax =
   }
 
   /** Writes the cache, unless what was removed would be in it, then or by the time it is written. */
-  function save(graph: Graph) {
+  function* save(graph: Graph) {
     if (removed > 0 || graph.getCurrentCount() - saved <= SAVE_SHARE * count()) return
-    writeGraph(dir, making, position, path => graph.writeIndexSync(path))
+    const written = position
     saved = graph.getCurrentCount()
-    if (file.removedSince(position)?.length !== 0) removeGraph(dir)
+    yield* writeGraph(dir, making, written, path => graph.writeIndexSync(path))
+    if (file.removedSince(written)?.length !== 0) removeGraph(dir)
+  }
+
+  /** Takes the next step of writing the cache; true while there are more. */
+  function advance(): boolean {
+    if (saving?.next().done) saving = undefined
+    return saving !== undefined
   }
 
   return {
@@ -129,16 +139,20 @@ export function openVectors(file: Passages, { dir, model, dimensions, exactMax =
     /** Whether there are vectors that `step` should move into the graph. */
     behind: () => rows.size > 0 && count() > exactMax,
 
-    /** Moves a few vectors into the graph, or writes the cache; true while there is more to do. */
+    /** Moves a few vectors into the graph, or writes a part of the cache; true while there is more to do. */
     step(): boolean {
+      if (saving) return advance() || rows.size > 0
       follow()
       if (count() <= exactMax) return false
       graph ??= newGraph(dimensions, count())
       const waiting = rows.ids().slice(-STEP)
-      if (waiting.length === 0) save(graph)
-      else add(graph, waiting)
-      return waiting.length > 0
+      if (waiting.length > 0) add(graph, waiting)
+      else saving = save(graph)
+      return waiting.length > 0 || advance()
     },
+
+    /** Gives back the memory at once; asked again, it begins anew. */
+    close: startAnew,
 
     /** Vectors in the graph and outside it, and what they take in memory. */
     size: () => ({
@@ -153,6 +167,11 @@ function newGraph(dimensions: number, capacity: number): Graph {
   const graph = new hnswlib.HierarchicalNSW('ip', dimensions)
   graph.initIndex(Math.ceil(capacity * 1.5), M, EF_CONSTRUCTION, SEED)
   return graph
+}
+
+/** Leaves nothing in it: what it takes V8 does not see, and would keep for as long as it has no need of memory itself. */
+export function free(graph: Graph) {
+  graph.initIndex(1)
 }
 
 /** Room for vectors and links takes no memory before they come: it is not touched. */

@@ -1,20 +1,24 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Test } from 'tap'
+import hnswlib from 'hnswlib-node'
 import t from 'tap'
-import { type CollectionFile, openCollection } from '../../src/rag/store/collection.ts'
-import type { Passages } from '../../src/rag/store/passages.ts'
-import { openVectors, type Vectors } from '../../src/rag/vectors.ts'
+import { free, type Vectors } from '../../src/rag/vectors.ts'
 import { holders } from './lanes.ts'
-
-const DIMENSIONS = 32
-const DOCUMENTS = 30
-const PASSAGES = 50
-const COUNT = DOCUMENTS * PASSAGES
-/** Small, so that a graph is made of few vectors. */
-const EXACT_MAX = 500
-const queries = Array.from({ length: 50 }, (_, i) => unit(9000 + i))
+import {
+  add,
+  COUNT,
+  DOCUMENTS,
+  empty,
+  exact,
+  filled,
+  idsOf,
+  open,
+  PASSAGES,
+  queries,
+  recall,
+  removeFrom,
+  unit,
+} from './vectors.ts'
 
 t.test('the graph finds what comparing every vector finds, and follows additions and removals', async t => {
   const { file, vectors, all } = filled(t)
@@ -127,6 +131,25 @@ t.test('a saved graph is loaded and what came after it is read from the file', a
   t.ok(recall(reopened, all) > 0.97)
 })
 
+t.test('a graph that is let go of gives its memory back at once', async t => {
+  // A graph of few links, quickly made.
+  const graph = new hnswlib.HierarchicalNSW('ip', 384)
+  graph.initIndex(30_000, 2, 2)
+  const point = Array<number>(384).fill(0)
+  for (let i = 0; i < 30_000; i++) {
+    point[i % 384] = i
+    graph.addPoint(point, i)
+  }
+  const before = process.memoryUsage.rss()
+  free(graph)
+  t.ok(before - process.memoryUsage.rss() > 30_000 * 384 * 4 * 0.8)
+  const { vectors, all } = filled(t)
+  while (vectors.step()) {}
+  vectors.close()
+  t.match(vectors.size(), { graph: 0, rows: 0, bytes: 0 })
+  t.ok(recall(vectors, all) > 0.97, 'and is made again when it is asked')
+})
+
 t.test('a graph that is damaged, without its header, ahead of its file or of another model is not used', async t => {
   const { dir, file, vectors, all } = filled(t)
   while (vectors.step()) {}
@@ -169,80 +192,9 @@ t.test('the vector of a removed passage is in no file, and no half-written graph
   t.notOk(existsSync(join(dir, 'vectors.hnsw')), 'a graph that still holds it is not saved')
 })
 
-function open(file: Passages, dir: string, dimensions = DIMENSIONS) {
-  return openVectors(file, { dir, model: 'm', dimensions, exactMax: EXACT_MAX })
-}
-
-function empty(t: Test, removalsMax?: number) {
-  const dir = mkdtempSync(join(tmpdir(), 'vectors-'))
-  const file = openCollection(dir, 'm', removalsMax)
-  t.teardown(() => {
-    file.close()
-    rmSync(dir, { recursive: true, force: true })
-  })
-  return { dir, file }
-}
-
-function filled(t: Test, removalsMax?: number) {
-  const { dir, file } = empty(t, removalsMax)
-  const all = new Map<number, Float32Array>()
-  for (let i = 0; i < DOCUMENTS; i++) {
-    const vectors = Array.from({ length: PASSAGES }, (_, j) => unit(i * PASSAGES + j))
-    add(file, all, `d${i}`, vectors)
-  }
-  return { dir, file, all, vectors: open(file, dir) }
-}
-
-/** Adds one passage per vector and gives the ids they were stored under. */
-function add(file: CollectionFile, all: Map<number, Float32Array>, document: string, vectors: Float32Array[]): number[] {
-  const passages = vectors.map((_, i) => ({ start_byte: i, end_byte: i + 1, content: 'x' }))
-  file.append(document, 'v', passages, Float32Array.from(vectors.flatMap(vector => [...vector])))
-  file.publish(document, 'v')
-  const ids = idsOf(file.vectorsOf(JSON.stringify([document])))
-  for (const [i, id] of ids.entries()) all.set(id, vectors[i] as Float32Array)
-  return ids
-}
-
-function removeFrom(all: Map<number, Float32Array>, file: CollectionFile, document: string) {
-  for (const id of idsOf(file.vectorsOf(JSON.stringify([document])))) all.delete(id)
-  file.remove(document)
-}
-
 function broken(): never {
   throw new Error('broken')
 }
 
-function idsOf(rows: Iterable<{ id: number }>) {
-  return [...rows].map(({ id }) => id)
-}
 const bytesOf = (vector: Float32Array) => Buffer.from(vector.buffer)
 const zeroed = (whole: Buffer) => Buffer.from(whole).fill(0, 4096, 4608)
-
-/** Every vector compared, one by one. */
-function exact(query: Float32Array, all: Map<number, Float32Array>, limit: number): number[] {
-  const cosine = (vector: Float32Array) => vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0)
-  const scored = [...all].map(([id, vector]) => ({ id, score: cosine(vector) }))
-  return idsOf(scored.toSorted((a, b) => b.score - a.score)).slice(0, limit)
-}
-
-function recall(vectors: Vectors, all: Map<number, Float32Array>, asked = queries): number {
-  const shares = asked.map(query => {
-    const right = new Set(exact(query, all, 10))
-    return idsOf(vectors.search(query, 10)).filter(id => right.has(id)).length / 10
-  })
-  return shares.reduce((sum, one) => sum + one, 0) / shares.length
-}
-
-/** A unit vector that depends on nothing but `seed` (mulberry32). */
-function unit(seed: number, dimensions = DIMENSIONS): Float32Array {
-  let state = seed * 2_654_435_761
-  const random = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296 - 0.5
-  }
-  const values = Float32Array.from({ length: dimensions }, random)
-  const length = Math.hypot(...values)
-  return values.map(value => value / length)
-}

@@ -41,7 +41,10 @@ function open(dir: string) {
     },
     sizes: () => Object.fromEntries([...indexes].map(([model, { vectors }]) => [model, vectors.size()])),
     bytes: () => all().reduce((sum, { bytes }) => sum + bytes, 0),
-    close: file.close,
+    close() {
+      for (const { vectors } of indexes.values()) vectors.close()
+      file.close()
+    },
   }
 }
 
