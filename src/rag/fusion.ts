@@ -20,8 +20,9 @@ export interface Legs {
 const COMPARED = 20
 
 /**
- * `weight` (0 to 1) of the cosine and the rest of the words, best first; only what scores above 0. What the vector leg did not find is no
- * nearer than the last that it did: `cosines` is asked for its cosine only when it could be the next best by that.
+ * `weight` (0 to 1) of the cosine and the rest of the words, best first; only what scores above 0. What the vector leg did not find is taken
+ * to be no nearer than the last that it did, as it is but for the few that a graph misses: `cosines` is asked for its cosine only when it
+ * could be the next best by that.
  */
 export function* fuse({ lexical, vector }: Legs, weight: number, cosines: (ids: number[]) => Scored[]): Generator<Fused> {
   const words = ranked(lexical)
@@ -57,12 +58,17 @@ interface Found {
   content: string
 }
 
-/** Asked of one hit after the other: is it the first of its document, or else of what is nearly the same? */
-export function distinct(groupBy: 'document' | undefined): (hit: Found) => boolean {
+/**
+ * Asked of one hit after the other: is it the first of its document, or else of what is nearly the same? One that `holds` says no to is
+ * none; of what comes after a first one it is not asked.
+ */
+export function distinct<Hit extends Found>(groupBy: 'document' | undefined, holds: (hit: Hit) => boolean = () => true) {
   const seen = new Set<string>()
-  return ({ content, document_id }) => {
-    const key = groupBy === 'document' ? document_id : likeness(content)
-    return !seen.has(key) && seen.add(key) !== undefined
+  return (hit: Hit): boolean => {
+    const key = groupBy === 'document' ? hit.document_id : likeness(hit.content)
+    if (seen.has(key) || !holds(hit)) return false
+    seen.add(key)
+    return true
   }
 }
 

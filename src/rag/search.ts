@@ -69,8 +69,11 @@ export async function search(
       const comparing = async () => {
         const asked = await asking
         if (signal?.aborted) throw failure('cancelled')
-        const by = { vector: asked?.vector, model: asked?.model, weight: weightOf(mode, asked) }
-        const near = isRead || by.weight === 0 ? undefined : await lanes.near({ ...place, ...wanted, ...by })
+        const weight = weightOf(mode, asked)
+        // What weighs nothing is not brought along: such a question is one of words, whatever the vectors are from.
+        if (!asked || weight === 0) return { weight: 0 }
+        const by = { vector: asked.vector, model: asked.model, weight }
+        const near = isRead ? undefined : await lanes.near({ ...place, ...wanted, ...by })
         return { ...by, near }
       }
       const [words, compared] = await Promise.all([reading, comparing()])

@@ -133,4 +133,34 @@ t.test('changes of a collection', { skip }, async t => {
       message: /embedded with/,
     })
   })
+
+  t.test('a question of words the model never learned asks for no vectors, whichever model they are from', async t => {
+    const collection = folder(t)
+    await add(lanes, collection, 'a', ['水坝建于一九五三年'])
+    const file = new DatabaseSync(join(collection.dir, 'passages.sqlite'))
+    file.exec("UPDATE state SET model = 'Xenova/another@0123456789abcdef'")
+    file.close()
+    const hits = await search(lanes, { query: '水坝建于何时', mode: 'hybrid', top_k: 1, collections: [collection] })
+    t.match(hits, [{ document_id: 'a' }])
+    t.same((await lanes.index(collection.dir)).memory, {})
+  })
+
+  t.test('when a change of the model is finished, only vectors of the one that serves are in memory', async t => {
+    const collection = folder(t)
+    const { dir } = collection
+    await add(lanes, collection, 'a', ['The ferry leaves at dawn.'])
+    const file = new DatabaseSync(join(dir, 'passages.sqlite'))
+    file.exec("UPDATE state SET beside = 'old'; INSERT INTO beside SELECT id, published, vector FROM passages")
+    file.close()
+    const { vector } = await lanes.embedQuery('ferry')
+    const asked = { dir, question: 'ferry', vector, weight: 1, limit: 5, min_score: 0 }
+    const held = async () => Object.keys((await lanes.index(dir)).memory)
+    t.equal((await lanes.find(asked)).length, 1)
+    const [serving] = await held()
+    t.equal((await lanes.find({ ...asked, model: { fingerprint: 'old', dimensions: lanes.model.dimensions } })).length, 1)
+    t.same(await held(), [serving, 'old'])
+    await lanes.write.settle(dir)
+    t.equal((await lanes.find(asked)).length, 1)
+    t.same(await held(), [serving])
+  })
 })

@@ -1,10 +1,12 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { type SearchOrder, search } from '../../src/rag/search.ts'
 import { add, chunkOf, folder, lanesFor, skip } from './lanes.ts'
 
 t.test('search', { skip }, async t => {
-  const lanes = await lanesFor(t)
+  const strays: string[] = []
+  const lanes = await lanesFor(t, { strays: (_dir, documents) => strays.push(...documents) })
 
   t.test('a passage is found by its words and by its meaning, with scores between 0 and 1, best first', async t => {
     const collection = folder(t)
@@ -84,6 +86,38 @@ t.test('search', { skip }, async t => {
       ['long', 'short'],
     )
   })
+
+  t.test(
+    'grouped by document, candidates are looked at up to a greatest number, and texts of those that are given alone',
+    async t => {
+      const collection = folder(t)
+      const texts = folder(t).dir
+      const put = async (document: string, contents: string[]) => {
+        const vectors = new Float32Array(contents.length * lanes.model.dimensions)
+        await lanes.write.append(collection.dir, document, document, contents.map(chunkOf), vectors)
+        await lanes.write.publish(collection.dir, document, document)
+      }
+      const long = Array.from({ length: 1900 }, (_, i) => `Oil oil oil ${i}`)
+      const short = 'Among many other things, which are named here at length, there was also some oil.'
+      const ask = async () => {
+        const order: SearchOrder = { query: 'oil', mode: 'lexical', top_k: 2, collections: [{ ...collection, texts }] }
+        return (await search(lanes, { ...order, group_by: 'document' })).map(({ document_id }) => document_id)
+      }
+      await put('long', long.slice(0, 300))
+      await put('short', [short])
+      // Only the first passage of the long one stands where all of them say that they do.
+      writeFileSync(join(texts, 'short'), short)
+      writeFileSync(join(texts, 'long'), long[0] ?? '')
+      t.same(await ask(), ['long', 'short'])
+      t.same(strays, [])
+      await put('longer', long)
+      writeFileSync(join(texts, 'longer'), long[0] ?? '')
+      t.same(await ask(), ['long', 'longer'])
+      rmSync(join(texts, 'long'))
+      t.same(await ask(), ['longer'], 'the short one is too far behind')
+      t.ok(strays.includes('long'))
+    },
+  )
 
   t.test("a reranker's order and scores take the place of the fused ones, for all passages both legs found", async t => {
     const collection = folder(t)

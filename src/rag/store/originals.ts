@@ -138,12 +138,6 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
 
     /** Ids of the collections that have a folder. */
     collections: (): Promise<string[]> => readdir(join(dataDir, 'collections')).catch(() => []),
-
-    /** Throws `storage_full` while less than the floor is free. */
-    async roomy() {
-      const trouble = await crowded(dataDir, freeBytesMin)
-      if (trouble) throw trouble
-    },
   }
   return self
 }

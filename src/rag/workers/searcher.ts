@@ -30,10 +30,17 @@ function open(dir: string) {
     file,
     vectors({ fingerprint: model, dimensions }: Model) {
       const passages = file.of(model)
+      const { model: own, beside } = file.models()
+      // A change of the model leaves vectors behind that are not those of the file any more.
+      for (const [name, index] of indexes) {
+        if ((name === own || name === beside) && (name !== model || index.passages === passages)) continue
+        index.vectors.close()
+        indexes.delete(name)
+      }
       const known = indexes.get(model)
-      if (known?.passages === passages) return known
+      if (known) return known
       // The graphs of two models lie apart.
-      const home = file.models().beside === model ? join(dir, BESIDE) : dir
+      const home = beside === model ? join(dir, BESIDE) : dir
       const vectors = openVectors(passages, { dir: home, model, dimensions, exactMax })
       const index = { passages, vectors }
       indexes.set(model, index)
@@ -48,7 +55,7 @@ function open(dir: string) {
   }
 }
 
-/** Candidates of each leg; more are taken when more are asked for, or when too many of them turn out to be the same. */
+/** Candidates of each leg; more are taken when more are asked for, or, up to the greatest number, when too many turn out to be the same. */
 const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
 /** Texts that are read at once beyond those asked for: a few turn out to be the same as others. */
@@ -95,7 +102,7 @@ export interface FindReply {
 export const find = told((request: FindRequest): FindReply => {
   const held = files.of(request.dir, undefined)
   if (!held) return { hits: [], behind: false, astray: [] }
-  // Words need no model: they are searched whatever the vectors are from.
+  // Words alone need no model: they are searched whatever the vectors are from.
   const { passages, vectors } = request.vector ? held.vectors(request.model) : { passages: held.file, vectors: undefined }
   const astray = new Set<string>()
   const candidates = candidatesFor(request.limit)
@@ -119,7 +126,11 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
   const { weight, limit, min_score, group_by } = request
   const legs = legsOf(asked, request, candidates)
   // Most texts of the candidates are never looked at: they are read a few at a time until enough differ.
-  const isNew = distinct(group_by)
+  const isNew = distinct(group_by, (found: Found) => {
+    const isThere = stands(found, request.texts)
+    if (!isThere) asked.astray.add(found.document_id)
+    return isThere
+  })
   const hits: Found[] = []
   let part: Fused[] = []
   const read = () => {
@@ -128,8 +139,7 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
       const passage = stored.get(id)
       if (!passage || hits.length === limit) continue
       const found = foundOf(passage, score, legs)
-      if (!stands(found, request.texts)) asked.astray.add(found.document_id)
-      else if (isNew(found)) hits.push(found)
+      if (isNew(found)) hits.push(found)
     }
     part = []
   }
@@ -140,7 +150,9 @@ function best(asked: Asked, request: FindRequest, candidates: number): Found[] {
     if (part.push(one) === limit + SPARE) read()
   }
   read()
-  return hits.length < limit && isMore && candidates < CANDIDATES_MAX ? best(asked, request, 4 * candidates) : hits
+  return hits.length < limit && isMore && candidates < CANDIDATES_MAX
+    ? best(asked, request, Math.min(CANDIDATES_MAX, 4 * candidates))
+    : hits
 }
 
 function legsOf({ passages, vectors }: Asked, request: FindRequest, limit: number): Legs {
