@@ -59,6 +59,8 @@ interface Parts {
   versionsKept: number
 }
 
+/** A passage without its words, which stand in the text on disk. */
+type Passage = Omit<Chunk, 'content'>
 type Report = (progress: Progress) => void
 
 export function openIngest({
@@ -94,22 +96,10 @@ export function openIngest({
 
   /** Everything before the point of no return: text on disk, passages and vectors appended, none of them visible. */
   async function make(job: JobRow, collection: string, signal: AbortSignal, report: Report) {
-    const file = { path: originals.original(collection, job.original), name: job.name, user: job.user_id }
-    const { text, sections, media_type, coverage } = await extracting(job.user_id, signal, () => stages.extract(file, signal))
-    const passages = await cutting(job.user_id, signal, () => stages.chunk(text, sections))
-    if (passages.length === 0) throw failure('no_text')
-    const tokens = counted(passages)
-
-    const version = await exclusive(collection, async () => {
-      const name = await originals.writeText(collection, text)
-      try {
-        await later(() => jobs.made(job.id, name))
-      } finally {
-        // It could not be noted, or an earlier attempt read something else.
-        await dropTexts(collection, [name, ...(job.version ? [job.version] : [])])
-      }
-      return name
-    })
+    // The turn is kept until the text is on disk: a text may be large, and so only few are in memory.
+    const { version, passages, tokens, media_type, coverage } = await extracting(job.user_id, signal, () =>
+      read(job, collection, signal),
+    )
     const cut = (await embed(job, collection, version, passages, signal, report)) ?? { passages: passages.length, tokens }
     signal.throwIfAborted()
     await later(() => {
@@ -124,6 +114,27 @@ export function openIngest({
       })
       jobs.publish(job.id)
     })
+  }
+
+  /** Puts the text on disk and gives where in it the passages stand, without a word of them. */
+  async function read(job: JobRow, collection: string, signal: AbortSignal) {
+    const file = { path: originals.original(collection, job.original), name: job.name, user: job.user_id }
+    const { text, sections, media_type, coverage } = await stages.extract(file, signal)
+    const cuts = await cutting(job.user_id, signal, () => stages.chunk(text, sections))
+    if (cuts.length === 0) throw failure('no_text')
+    const tokens = counted(cuts)
+    const passages = cuts.map(({ content, tokens, ...passage }): Passage => passage)
+    const version = await exclusive(collection, async () => {
+      const name = await originals.writeText(collection, text)
+      try {
+        await later(() => jobs.made(job.id, name))
+      } finally {
+        // It could not be noted, or an earlier attempt read something else.
+        await dropTexts(collection, [name, ...(job.version ? [job.version] : [])])
+      }
+      return name
+    })
+    return { version, passages, tokens, media_type, coverage }
   }
 
   /** How many tokens the passages hold. Refuses to go on with one that the model would cut: `truncated_tokens` is 0 in every coverage. */
@@ -142,7 +153,14 @@ export function openIngest({
    * Embeds batch after batch, each in the user's turn; what an earlier attempt appended is not embedded again. A version that is shown in
    * another cut stays as it is: then gives how that one is cut.
    */
-  async function embed(job: JobRow, collection: string, version: string, passages: Chunk[], signal: AbortSignal, report: Report) {
+  async function embed(
+    job: JobRow,
+    collection: string,
+    version: string,
+    passages: Passage[],
+    signal: AbortSignal,
+    report: Report,
+  ) {
     const dir = originals.directory(collection)
     const total = passages.length
     const places = passages.map(({ start_byte, end_byte }) => ({ start_byte, end_byte }))
@@ -151,8 +169,10 @@ export function openIngest({
     if (before === undefined) return cutOf(shown)
     report({ state: 'embedding', done: before, total, failure: null })
     for (let done = before; done < total; done += BATCH) {
-      const batch = passages.slice(done, done + BATCH)
-      const vectors = await embedding(job.user_id, signal, () => stages.embed(batch.map(({ content }) => content)))
+      const some = passages.slice(done, done + BATCH)
+      const contents = await originals.readText(collection, version, some)
+      const vectors = await embedding(job.user_id, signal, () => stages.embed(contents))
+      const batch = some.map((passage, i) => ({ ...passage, content: contents[i] ?? '' }))
       await stages.write.append(dir, job.document_id, version, batch, vectors)
       if (done === before && job.attempts > 1) jobs.forgive(job.id)
       report({ state: 'embedding', done: Math.min(done + BATCH, total), total, failure: null })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { receiveText } from '../../src/rag/arrivals.ts'
+import type { Place } from '../../src/rag/chunk.ts'
 import { openCollections } from '../../src/rag/collections.ts'
 import { type JobView, openDocuments } from '../../src/rag/documents.ts'
 import { openErasures } from '../../src/rag/erasures.ts'
@@ -44,10 +45,13 @@ export function plainStages(shelf: Shelf): PlainStages {
       }
     },
     async chunk(text) {
-      return text
-        .split('\n')
-        .filter(Boolean)
-        .map(content => ({ content, start_byte: 0, end_byte: content.length, tokens: content.split(' ').length }))
+      let end_byte = -1
+      const lines = text.split('\n').map(content => {
+        const start_byte = end_byte + 1
+        end_byte = start_byte + Buffer.byteLength(content)
+        return { content, start_byte, end_byte, tokens: content.split(' ').length }
+      })
+      return lines.filter(({ content }) => content)
     },
     window: () => 10,
     embed: async texts => new Float32Array(texts.length),
@@ -56,7 +60,9 @@ export function plainStages(shelf: Shelf): PlainStages {
       async resume(_dir, document, version, places) {
         const { passages, shown } = held(document)
         const there = passages.get(version) ?? []
-        if (there.every((content, i) => content.length === places[i]?.end_byte)) return there.length
+        const isThere = ({ start_byte, end_byte }: Place, i: number) =>
+          Buffer.byteLength(there[i] ?? '') === end_byte - start_byte
+        if (places.slice(0, there.length).every(isThere)) return there.length
         if (shown === version) return undefined
         passages.delete(version)
         return 0

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
+import type { Place } from '../chunk.ts'
 import { sync } from './sync.ts'
 
 /** A file that has arrived whole and is on disk, still under a temporary name. */
@@ -104,6 +105,20 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
       await rename(path, join(folder, version))
       await sync(folder)
       return version
+    },
+
+    /** What stands at these places of a text, which lie close together. */
+    async readText(collection: string, version: string, places: readonly Place[]): Promise<string[]> {
+      const start = Math.min(...places.map(({ start_byte }) => start_byte))
+      const bytes = Buffer.alloc(Math.max(...places.map(({ end_byte }) => end_byte)) - start)
+      const file = await open(self.text(collection, version))
+      try {
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, start)
+        if (bytesRead < bytes.length) throw new Error(`The text ${version} is shorter than it was when it was cut`)
+      } finally {
+        await file.close()
+      }
+      return places.map(({ start_byte, end_byte }) => bytes.toString('utf8', start_byte - start, end_byte - start))
     },
 
     /** Removes files that nothing needs any more; returns how many there were. */
