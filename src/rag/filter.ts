@@ -1,7 +1,7 @@
 // Filters: what must hold of a document's metadata. A wanted value is looked up, not compared with one after the other, so that a document
 // costs what its own metadata takes to read, however much is wanted.
 
-export type Scalar = Bound | boolean | null
+type Scalar = Bound | boolean | null
 type Bound = string | number
 interface Bounds {
   gt?: Bound
