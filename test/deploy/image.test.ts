@@ -45,13 +45,45 @@ t.test('compose hands the signing secrets to auth alone and publishes the edge a
   )
 })
 
-t.test('every variable compose sets for a service is one that service reads', async t => {
-  const shared = [...(/^x-environment:.*\n((?: {2}.*\n)+)/m.exec(compose)?.[1] ?? '').matchAll(/^ {2}([A-Z_]+):/gm)].map(
-    ([, name = '']) => name,
+const variables = (text: string, indent: number) =>
+  [...text.matchAll(new RegExp(`^ {${indent}}([A-Z][A-Z0-9_]+):(.*)$`, 'gm'))].map(
+    ([, name = '', value = '']) => [name, value] as const,
   )
-  t.ok(shared.includes('REDIS_URL'))
-  for (const [service, { properties }] of Object.entries(serviceConfigs)) {
-    const own = [...section(service).matchAll(/^ {6}([A-Z_]+):/gm)].map(([, name = '']) => name)
-    for (const name of [...shared, ...own]) t.ok(name in properties, `${service}: ${name}`)
+/** What all services are given, then what one of them is. */
+const shared = variables(/^x-environment:.*\n((?: {2}.*\n)+)/m.exec(compose)?.[1] ?? '', 2)
+const given = (service: string) => new Map([...shared, ...variables(section(service), 6)])
+
+t.test('every variable compose sets for a service is one that service reads', async t => {
+  t.ok(shared.some(([name]) => name === 'REDIS_URL'))
+  for (const [service, { properties }] of Object.entries(serviceConfigs))
+    for (const name of given(service).keys()) t.ok(name in properties, `${service}: ${name}`)
+})
+
+/** Decided by the image and the compose file, whatever .env says: production, who is where, and the folders inside. */
+const decided =
+  `NODE_ENV HOST AUTH_SERVICE_PORT AGENT_SERVICE_PORT RAG_SERVICE_PORT AUTH_SERVICE_URL AGENT_SERVICE_URL RAG_SERVICE_URL REDIS_URL
+  REDIS_HOST REDIS_PORT TRUSTED_PROXIES AUDIT_DIR RAG_DATA_DIR RAG_MODELS_DIR GATEWAY_HOST GATEWAY_TLS_HOST GATEWAY_ADMIN_PORT`.split(
+    /\s+/,
+  )
+
+t.test('every variable a person may set reaches each service that reads it', async t => {
+  const listed = [...read('deploy/env.example').matchAll(/^#([A-Z0-9_]+)=/gm)].map(([, name = '']) => name)
+  t.same(
+    decided.filter(name => !listed.includes(name)),
+    [],
+  )
+  for (const name of listed.filter(name => !decided.includes(name))) {
+    const readers = Object.entries(serviceConfigs).filter(([, { properties }]) => name in properties)
+    for (const [service] of readers) {
+      const mounted = section(service).includes(`${name}=$$(cat /run/secrets/${name.toLowerCase()})`)
+      t.ok(mounted || given(service).get(name)?.includes(`\${${name}:-`), `${service}: ${name}`)
+    }
+    if (readers.length === 0) t.match(compose, new RegExp(`\\$\\{${name}[:}]`), name)
   }
+  const built = [...read('deploy/Dockerfile').matchAll(/^ARG (\w+)$/gm)].map(([, name = '']) => name)
+  t.same(
+    built,
+    [...(/args: \{(.*)\}/.exec(compose)?.[1] ?? '').matchAll(/(\w+): "\$\{\1:-\}"/g)].map(([, name]) => name),
+  )
+  t.ok(built.includes('HF_ENDPOINT'))
 })
