@@ -68,8 +68,16 @@ export interface Keyring {
   close(): void
 }
 
-/** Reads the ring, makes the first key when there is none, and keeps to the schedule until closed. */
-export async function openKeyring(redis: Redis, wrap: Wrap, times: KeyTimes): Promise<Keyring> {
+/**
+ * Reads the ring, makes the first key when there is none, and keeps to the schedule until closed. `onError` is told why the ring cannot be
+ * read, once until that changes: this replica then goes on with the keys it has.
+ */
+export async function openKeyring(
+  redis: Redis,
+  wrap: Wrap,
+  times: KeyTimes,
+  onError: (error: unknown) => void,
+): Promise<Keyring> {
   const change = script(redis, 'change_keyring', CHANGE)
   let ring: Key[] = []
   const opened = new Map<string, KeyObject>()
@@ -97,7 +105,19 @@ export async function openKeyring(redis: Redis, wrap: Wrap, times: KeyTimes): Pr
     ring = keys
   }
   await reload()
-  const timer = setInterval(() => reload().catch(() => undefined), RELOAD_MS)
+
+  let told = ''
+  async function follow() {
+    try {
+      await reload()
+      told = ''
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== told) onError(error)
+      told = message
+    }
+  }
+  const timer = setInterval(follow, RELOAD_MS)
 
   return {
     async sign(claims) {

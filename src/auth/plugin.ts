@@ -45,11 +45,14 @@ export function authService(config: AuthConfig): Service {
       await refuseOlderRedis(app.redis, config.AUDIT_DIR)
       await unmarkOlder(app.redis)
       apiKeys = openApiKeys(app.redis, openMac(config.SECRET_KEY, 'api key'))
-      keyring = await openKeyring(app.redis, openWrap(config.JWT_SECRET_KEY, 'signing key'), {
+      const times = {
         cacheMs: config.JWKS_CACHE_S * 1000,
         rotationMs: config.KEY_ROTATION_HOURS * HOUR_MS,
         tokenMs: config.TOKEN_EXPIRY_MINUTES * 60_000,
-      })
+      }
+      keyring = await openKeyring(app.redis, openWrap(config.JWT_SECRET_KEY, 'signing key'), times, error =>
+        app.log.error({ err: error }, 'the signing keys could not be read'),
+      )
       return { publicKey: keyring.publicKey, genuine: apiKeys.genuine, close: keyring.close }
     },
     async plugin(app) {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
@@ -117,4 +118,30 @@ t.test('no secret, token or password is in any line of log, at the most talkativ
     const line = lines.find(one => forms.some(form => one.includes(form)))
     if (line) t.fail(`${name} is in: ${line.slice(0, 600)}`)
   }
+})
+
+t.test('a replica that cannot read a new signing key says so, and says it once', async t => {
+  const redis = await privateRedis(t)
+  const port = await freePort()
+  const env = environment(redis, { LOG_LEVEL: 'error', AUTH_SERVICE_PORT: String(port), AUDIT_DIR: folder(t) })
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/auth/main.ts')], { env, stdio: 'pipe' })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk))
+  const told = () => output.split('\n').filter(line => line.includes('JWT_SECRET_KEY does not open the stored signing keys'))
+  await until(() =>
+    send(`http://127.0.0.1:${port}`, 'GET', '/ready').then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
+  )
+  // Another replica has a newer secret, and makes a key at every look at the schedule.
+  const JWT_SECRET_KEY = `${randomBytes(32).toString('base64url')},${env.JWT_SECRET_KEY}`
+  const rotating = { KEY_ROTATION_HOURS: '0.0001', JWKS_CACHE_S: '1', AUTH_SERVICE_PORT: '0', LOG_LEVEL: 'silent' }
+  const { app } = await auth(t, { ...env, ...rotating, JWT_SECRET_KEY })
+  await until(() => told().length > 0)
+  const keys = () => app.redis.hlen('{keyring}:keys')
+  const known = await keys()
+  await until(async () => (await keys()) > known + 2)
+  t.equal(told().length, 1)
 })
