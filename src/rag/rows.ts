@@ -15,6 +15,9 @@ const BLOCK = 1024
 /** Bytes by which a row is found, in a list and a map. */
 const ROW_BYTES = 50
 
+/** Vectors of a filtered search that are in memory at once. */
+const SCANNED = 4096
+
 /** None yet, for vectors of this many float32. */
 export function openRows(dimensions: number) {
   const blocks: Float32Array[] = []
@@ -104,4 +107,20 @@ function dot(query: Float32Array, block: Float32Array, offset: number): number {
   }
   for (let i = whole; i < query.length; i++) a += (query[i] as number) * (block[offset + i] as number)
   return a + b + c + d
+}
+
+/** The nearest of these vectors, some at a time: of the others nothing stays in memory. */
+export function scan(dimensions: number, query: Float32Array, stored: Iterable<StoredVector>, limit: number): Scored[] {
+  let best: Scored[] = []
+  let rows = openRows(dimensions)
+  const compare = () => {
+    best = [...best, ...rows.nearest(query, limit)].toSorted(better).slice(0, limit)
+    rows = openRows(dimensions)
+  }
+  for (const vector of stored) {
+    rows.set(vector)
+    if (rows.size === SCANNED) compare()
+  }
+  compare()
+  return best
 }

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import { distinct, type Fused, fuse, type Legs } from '../fusion.ts'
 import { lexicalLeg } from '../lexical.ts'
-import { better, openRows, type Scored } from '../rows.ts'
+import { type Scored, scan } from '../rows.ts'
 import type { Hit } from '../search.ts'
 import { openPassages } from '../store/collection.ts'
 import { BESIDE } from '../store/graph-file.ts'
-import type { Passages, StoredPassage, StoredVector } from '../store/passages.ts'
+import type { Passages, StoredPassage } from '../store/passages.ts'
 import { holdsAt } from '../store/text-bytes.ts'
 import { openVectors, type Vectors } from '../vectors.ts'
 import { openFiles } from './open-files.ts'
@@ -60,8 +60,6 @@ const CANDIDATES = 100
 const CANDIDATES_MAX = 2000
 /** Texts that are read at once beyond those asked for: a few turn out to be the same as others. */
 const SPARE = 3
-/** Vectors of a filtered search that are in memory at once. */
-const SCANNED = 4096
 const candidatesFor = (limit: number) => Math.max(CANDIDATES, 2 * limit)
 
 /** Whose vectors are compared. */
@@ -187,22 +185,6 @@ function foundOf(passage: StoredPassage, score: number, legs: Hit['legs']): Foun
 
 function stands({ version, start_byte, content }: Found, texts: string | undefined): boolean {
   return texts === undefined || holdsAt(join(texts, version), start_byte, Buffer.from(content))
-}
-
-/** The nearest of these vectors, some at a time: of the others nothing stays in memory. */
-function scan(dimensions: number, query: Float32Array, stored: Iterable<StoredVector>, limit: number): Scored[] {
-  let best: Scored[] = []
-  let rows = openRows(dimensions)
-  const compare = () => {
-    best = [...best, ...rows.nearest(query, limit)].toSorted(better).slice(0, limit)
-    rows = openRows(dimensions)
-  }
-  for (const vector of stored) {
-    rows.set(vector)
-    if (rows.size === SCANNED) compare()
-  }
-  compare()
-  return best
 }
 
 /** What one leg found in a collection, as of one moment. */
