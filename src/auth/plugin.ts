@@ -21,9 +21,9 @@ import { gatewayRoutes } from './routes/gateway.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { userRoutes } from './routes/users.ts'
+import { tellerOf } from './routes/visitor.ts'
 import { openMac, openWrap } from './secrets.ts'
 import { openSessions } from './sessions.ts'
-import { tellerOf } from './telling.ts'
 import { openUsers } from './users.ts'
 
 const HOUR_MS = 3_600_000
