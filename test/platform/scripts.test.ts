@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { argon2id, hash } from 'argon2'
 import t from 'tap'
 import { AgentConfig } from '../../src/agent/config.ts'
 import { agentService } from '../../src/agent/plugin.ts'
@@ -39,6 +40,9 @@ t.test('every script and every transaction of the three services touches one slo
   await again.ask('PUT', '/me/password', { current_password: password, new_password: 'another password' })
   await root.ask('PATCH', `/users/${ada.user_id}`, { role: 'admin' })
   await root.ask('PATCH', `/users/${ada.user_id}`, { role: 'user' })
+  const cheap = await hash('another password', { type: argon2id, memoryCost: 1024, timeCost: 2, parallelism: 1 })
+  await auth.app.redis.hset(`user:{${ada.user_id}}`, 'password', cheap)
+  t.equal((await post('/login', { username: 'ada', password: 'another password' })).statusCode, 200, 'its hash is renewed')
   await root.ask('GET', '/audit/verify')
   await auth.app.inject('/nothing')
   const replica = await buildService(slots.noting(auth.service))
