@@ -1,7 +1,8 @@
 // Evaluations: a user's own questions with the documents that answer them, asked in several configurations and compared query by query.
-// One runs at a time, in the lanes that questions use; what a dead process left is run again from the start.
+// One runs at a time, in the lanes that questions use, those who wait in turns; what a dead process left is run again from the start.
 import { setImmediate } from 'node:timers/promises'
 import { Failure, failure } from '../platform/errors.ts'
+import { exceeded } from '../platform/limits.ts'
 import type { Collections } from './collections.ts'
 import { openErrand } from './errand.ts'
 import type { Question } from './finding.ts'
@@ -10,8 +11,11 @@ import type { Catalogue } from './store/catalogue.ts'
 import { id as newId } from './store/tables/collections.ts'
 import type { EvaluationRow } from './store/tables/evaluations.ts'
 
-/** Evaluations that may wait. */
-const WAITING_MAX = 20
+/** Evaluations that may wait, the one under way among them: of everybody, and of one user. */
+const WAITING_MAX = 200
+const WAITING_OF_USER_MAX = 5
+/** When whoever finds no room is asked to come back, in seconds. */
+const AGAIN_S = 30
 /** Documents ranked per query. */
 const RANKED = 100
 
@@ -47,6 +51,9 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
     againMs,
   })
 
+  /** Whose evaluation was run last. */
+  let served = ''
+
   async function run({ id, user_id, request }: EvaluationRow) {
     const { queries, configurations = usual, collection_ids } = JSON.parse(request) as EvaluationRequest
     const columns: Marks[][] = configurations.map(() => [])
@@ -67,8 +74,9 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
   }
 
   async function runAll() {
-    for (let next = evaluations.next(); next && !errand.leaving.aborted; next = evaluations.next()) {
+    for (let next = evaluations.next(served); next && !errand.leaving.aborted; next = evaluations.next(served)) {
       const { id } = next
+      served = next.user_id
       await run(next).catch(error => {
         // A full disk is no fault of the evaluation: it waits.
         if (error instanceof Failure && error.code === 'storage_full') throw error
@@ -79,12 +87,12 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
   }
 
   return {
-    /** Takes an evaluation in; it runs when those before it are done. Throws `unavailable` when too many wait. */
+    /** Takes an evaluation in; it runs in its user's turn. Throws `rate_limited` when too many of hers wait, `unavailable` when too many do. */
     start(user: string, request: EvaluationRequest) {
       collections.searched(user, request.collection_ids)
       const names = (request.configurations ?? usual).map(({ name }) => name)
       if (new Set(names).size < names.length) throw failure('invalid_request', 'Two configurations have the same name')
-      if (evaluations.waiting() >= WAITING_MAX) throw failure('unavailable', undefined, { headers: { 'retry-after': 30 } })
+      requireRoom(user)
       const id = newId()
       evaluations.insert({ id, user_id: user, request: JSON.stringify(request), total: request.queries.length })
       errand.begin()
@@ -94,6 +102,14 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
     one: (user: string, id: string) => view(id, user),
     resume: errand.begin,
     close: errand.close,
+  }
+
+  function requireRoom(user: string) {
+    if (evaluations.waitingOf(user) >= WAITING_OF_USER_MAX) {
+      const sentence = `${WAITING_OF_USER_MAX} evaluations of yours are waiting; ask for more when one of them is done`
+      throw failure('rate_limited', sentence, { headers: exceeded(WAITING_OF_USER_MAX, AGAIN_S) })
+    }
+    if (evaluations.waiting() >= WAITING_MAX) throw failure('unavailable', undefined, { headers: { 'retry-after': AGAIN_S } })
   }
 
   function view(id: string, user: string) {

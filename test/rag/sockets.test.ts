@@ -6,6 +6,7 @@ import { house, listening } from './house.ts'
 const { app, person, dataDir } = await house(t, { FILE_BYTES_MAX: '1000000', UPLOAD_BYTES_MAX: '3000000' })
 const ann = await person('ann')
 const sender = { port: await listening(app), authorization: ann.headers.authorization }
+const bob = await person('bob')
 const codeOf = (reply: string) => /"code":"(\w+)"/.exec(reply)?.[1]
 
 t.test('two hundred malformed forms: each is answered, none kills or hangs, none leaves a file', async t => {
@@ -60,4 +61,25 @@ t.test('a stream of events is told as it happens, and ends when the client leave
   t.equal(stages.at(-1), 'ready')
   t.match(events.at(-1), /^event: ready$/m)
   t.ok(events.slice(0, -1).every(event => /^event: progress$/m.test(event)))
+})
+
+t.test('one user can follow as many jobs as she sends at once and no more, and others still find room', async t => {
+  const jobOf = async (user: typeof ann) =>
+    (await user.upload({ 'own.txt': Array.from({ length: 3000 }, (_, i) => `${user.user_id} ${i} is long.`).join('\n\n') })).body
+      .documents[0].job_id
+  const leaving = new AbortController()
+  t.teardown(() => leaving.abort())
+  const follow = (user: typeof ann, job: string) =>
+    fetch(`http://127.0.0.1:${sender.port}/jobs/${job}/events`, { headers: user.headers, signal: leaving.signal })
+  const [own, others] = [await jobOf(ann), await jobOf(bob)]
+  const streams = await Promise.all(Array.from({ length: 100 }, () => follow(ann, own)))
+  t.ok(streams.every(({ status }) => status === 200))
+  const refused = await follow(ann, own)
+  t.match([refused.status, refused.headers.get('retry-after')], [429, '5'])
+  t.match(await refused.json(), { code: 'rate_limited', message: /^You follow 100 jobs already; end one/ })
+  t.equal((await follow(bob, others)).status, 200)
+  await streams[0]?.body?.cancel()
+  let again = refused
+  while (again.status === 429) again = await follow(ann, own)
+  t.equal(again.status, 200)
 })

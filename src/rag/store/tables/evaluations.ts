@@ -34,14 +34,20 @@ export function evaluationTable(database: Database) {
 
     byId: (id: string) => database.one<EvaluationRow>('SELECT * FROM evaluations WHERE id = :id', { id }),
 
-    /** The one that has waited longest, to be run from its start. */
-    next(): EvaluationRow | undefined {
-      return database.one<EvaluationRow>(
-        `UPDATE evaluations SET done = 0 WHERE id = (SELECT min(id) FROM evaluations WHERE state = 'queued') RETURNING *`,
-      )
-    },
+    /** The one to be run now, from its start: users are served in a circle, and it is the next one's after `served` who waits longest. */
+    next: (served: string) =>
+      database.one<EvaluationRow>(
+        `UPDATE evaluations SET done = 0 WHERE id =
+           (SELECT min(id) FROM evaluations WHERE state = 'queued' GROUP BY user_id ORDER BY user_id <= :served, user_id LIMIT 1)
+         RETURNING *`,
+        { served },
+      ),
 
     waiting: () => database.one<{ n: number }>(`SELECT count(*) AS n FROM evaluations WHERE state = 'queued'`)?.n ?? 0,
+
+    waitingOf: (user: string) =>
+      database.one<{ n: number }>(`SELECT count(*) AS n FROM evaluations WHERE user_id = :user AND state = 'queued'`, { user })
+        ?.n ?? 0,
 
     advance: (id: string) => database.run('UPDATE evaluations SET done = done + 1 WHERE id = :id', { id }),
 

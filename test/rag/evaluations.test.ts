@@ -1,0 +1,38 @@
+// Evaluations of many users (evaluations.ts): each has a share of those that wait, and they run in turns.
+import t from 'tap'
+import { openCollections } from '../../src/rag/collections.ts'
+import { openEvaluations } from '../../src/rag/evaluations.ts'
+import { openCatalogue } from '../../src/rag/store/catalogue.ts'
+import { folder } from '../support/folder.ts'
+
+t.test('whoever has many waiting is told to wait herself, and holds up nobody', async t => {
+  const catalogue = openCatalogue(folder(t))
+  const release = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const evaluations = openEvaluations({
+    catalogue,
+    collections: openCollections(catalogue),
+    async passages(user, { query }) {
+      asked.push(`${user} ${query}`)
+      await release.promise
+      return []
+    },
+    log: { error: (context, message) => t.fail(message, context) },
+  })
+  t.teardown(async () => {
+    await evaluations.close()
+    catalogue.close()
+  })
+  const configurations = [{ name: 'words', mode: 'lexical' as const }]
+  const start = (user: string, query: string) =>
+    evaluations.start(user, { queries: [{ query, relevant: ['d'] }], configurations }).id
+  for (const query of ['1', '2', '3', '4', '5']) start('bob', query)
+  t.throws(() => start('bob', '6'), { code: 'rate_limited', message: /^5 evaluations of yours are waiting; ask for more when/ })
+  for (let n = 0; n < 4; n++) for (const user of ['ann', 'cat', 'dan', 'eve']) start(user, String(n))
+  const last = start('eve', '4')
+  release.resolve()
+  while (evaluations.one('eve', last).state === 'queued') await new Promise(setImmediate)
+  t.same(asked.slice(0, 6), ['bob 1', 'cat 0', 'dan 0', 'eve 0', 'ann 0', 'bob 2'])
+  t.equal(asked.length, 22)
+  start('bob', '6')
+})
