@@ -14,6 +14,8 @@ interface Setting {
   model: ModelDescription
   chunkTokens: number
   chunkOverlap: number
+  /** What it needs in memory: the weights, or all that counts tokens. */
+  part: 'weights' | 'tokenizer'
   /** Whoever waits for an answer goes first. */
   yields: boolean
   /** Passages wait while this says that a question is under way; see courtesy.ts. */
@@ -47,12 +49,17 @@ function load(): Promise<FeatureExtractionPipeline> {
   return loading
 }
 
-/** Resolves when the weights, or all that counts tokens, are in memory. */
-export async function ready(part: 'weights' | 'tokenizer') {
-  await (part === 'weights' ? load() : tokenizerOf())
+/** Resolves when what it needs is in memory. */
+export async function ready() {
+  await (setting.part === 'weights' ? load() : tokenizerOf())
+}
+
+// Every thread of a lane comes by here as it starts, though only one of them is asked whether it is ready. What fails is said by whoever asks.
+if (!isMainThread) {
   // On Linux a thread has a priority of its own, and this link names the thread that reads it.
   if (setting.yields && process.platform === 'linux')
     setPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)), YIELDING)
+  ready().catch(() => {})
 }
 
 /** A passage, and how many tokens of it the model reads, the marks around it included. */

@@ -49,13 +49,13 @@ export async function openEncoders(
       throw new Error(`RAG_CHUNK_SIZE is ${chunkTokens}, but ${name} reads at most ${model.window} tokens`)
     await requireWeights(modelsDir, model)
     const setting = { modelsDir, model, chunkTokens, chunkOverlap }
-    const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX, { ...setting, yields: true, asking })
-    const tokens = lane('embed.ts', 1, BATCHES_WAITING_MAX, { ...setting, yields: true })
-    const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX, { ...setting, yields: false })
+    const documents = lane('embed.ts', embedThreads, BATCHES_WAITING_MAX, { ...setting, part: 'weights', yields: true, asking })
+    const tokens = lane('embed.ts', 1, BATCHES_WAITING_MAX, { ...setting, part: 'tokenizer', yields: true })
+    const questions = lane('embed.ts', 1, QUESTIONS_WAITING_MAX, { ...setting, part: 'weights', yields: false })
     const lanes = [documents, tokens, questions]
     const close = async () => void (await Promise.all(lanes.map(one => one.close())))
     try {
-      await Promise.all(lanes.map(one => one.run('ready', one === tokens ? 'tokenizer' : 'weights')))
+      await Promise.all(lanes.map(one => one.run('ready', undefined)))
     } catch (error) {
       await close()
       throw new Error(`The model in ${modelsDir}/${name} can't be loaded; remove that folder and bring it with make setup`, {

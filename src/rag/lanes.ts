@@ -1,6 +1,6 @@
 // The worker threads of rag, one lane each: documents are cut in one and embedded in another, questions in a third, one writes, one searches
-// by words and one by vectors, one applies filters. Nobody waits behind work of another kind, and the event loop only routes. Lanes are bounded; a full one says
-// so at once.
+// by words and one by vectors, one applies filters. Nobody waits behind work of another kind, and the event loop only routes. Lanes are
+// bounded; a full one says so at once.
 import { Piscina } from 'piscina'
 import { failure } from '../platform/errors.ts'
 import type { Chunk, Place } from './chunk.ts'

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -55,6 +55,20 @@ t.test('lanes', { skip }, async t => {
     const question = polite.embedQuery('barley').then(() => 'answered')
     while ((await Promise.race([question, pause(1)])) !== 'answered') held += Atomics.notify(asking, 0)
     t.equal(held, 0)
+  })
+
+  t.test('every thread that embeds documents yields, however many there are', { skip: process.platform !== 'linux' }, async t => {
+    /** Threads of this process with a priority of their own: what follows the name, of which the 17th is the niceness (proc(5)). */
+    const yielding = () =>
+      readdirSync('/proc/self/task').filter(id => {
+        const [, rest = ''] = readFileSync(`/proc/self/task/${id}/stat`, 'utf8').split(/\) (?=\w )/)
+        return Number(rest.split(' ')[16]) > 0
+      }).length
+    const before = yielding()
+    await lanesFor(t, { embedThreads: 3 })
+    // One more counts tokens.
+    while (yielding() < before + 4) await pause(10)
+    t.pass()
   })
 
   t.test('questions beyond what may wait are refused at once, the others are answered', async t => {
