@@ -77,7 +77,7 @@ export function openDocuments({ catalogue, collections, originals, queue }: Part
 
     one(user: string, id: string) {
       const row = collections.readableDocument(user, id)
-      const kept = versions.of(id).filter(({ state }) => state === 'kept')
+      const kept = versions.kept(id)
       const visible = kept.find(({ version }) => version === row.version)
       return {
         ...summary(row, visible),

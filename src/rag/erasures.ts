@@ -202,12 +202,13 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
       return { documents: count, pending: collections.erasing().includes(collection) }
     },
 
-    /** Erases everything that is a user's: her collections with what is in them, her grants, her answered requests. */
+    /** Erases everything that is a user's: her collections with what is in them, her grants, her answered requests, her receipts. */
     async user(user: string) {
       for (const { id } of collections.owned(user)) await self.collection(id)
       collections.revokeAll(user)
       catalogue.idempotency.forget(user)
       catalogue.evaluations.forget(user)
+      erasures.forget(user)
     },
 
     /** The receipt again, with who is still behind. Throws `not_found` for somebody else's. */

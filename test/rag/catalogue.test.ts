@@ -187,6 +187,41 @@ t.test('old versions are let go, the visible one never, and what is let go is ne
   t.equal(catalogue.versions.one(one, 'v2')?.state, 'gone')
 })
 
+t.test('of versions let go a thousand are remembered, the newest', async t => {
+  const { catalogue, document, version } = await catalogueFor(t)
+  const { id: one } = document('a')
+  catalogue.transaction(() => {
+    for (let at = 0; at < 1010; at++) {
+      version(one, `v${at}`, at)
+      catalogue.versions.keep(one, `v${at}`)
+    }
+  })
+  t.equal(catalogue.versions.prune(one, 'v1009', 2).length, 1008)
+  const states = ['v1009', 'v1008', 'v1007', 'v8', 'v7'].map(name => catalogue.versions.one(one, name)?.state)
+  t.same(states, ['kept', 'kept', 'gone', 'gone', undefined])
+  t.same(
+    catalogue.versions.kept(one).map(row => row.version),
+    ['v1009', 'v1008'],
+  )
+})
+
+t.test('the receipt of an erasure is kept for ninety days, what is not finished until it is', async t => {
+  const { erasures } = (await catalogueFor(t)).catalogue
+  const daysAgo = (days: number) => (Date.now() - days * 24 * 3600 * 1000).toString(16).padStart(12, '0').padEnd(32, 'f')
+  const insert = (receipt: string, user_id = 'ann') =>
+    erasures.insert({ id: receipt, user_id, collection_id: 'c', document_id: 'd', versions: '[]' })
+  const [old, unfinished, recent] = [daysAgo(92), daysAgo(91), daysAgo(89)]
+  for (const receipt of [old, unfinished, recent]) insert(receipt)
+  for (const receipt of [old, recent]) erasures.announced(receipt, '1-0')
+  const fresh = id()
+  insert(fresh, 'bob')
+  const left = () => [old, unfinished, recent, fresh].map(receipt => erasures.byId(receipt) !== undefined)
+  t.same(left(), [false, true, true, true])
+  erasures.announced(fresh, '2-0')
+  erasures.forget('ann')
+  t.same(left(), [false, true, false, true], 'with their user the receipts go')
+})
+
 t.test('an unfinished job keeps its original needed after a later upload took its place', async t => {
   const { catalogue, collection, document, hold } = await catalogueFor(t)
   const { id: one, job_id } = document('first')

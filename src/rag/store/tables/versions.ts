@@ -13,6 +13,9 @@ export interface VersionRow {
   created_at: number
 }
 
+/** Versions let go of that are remembered by name per document, the newest: who asks for one is told that it is gone. */
+const GONE_MAX = 1000
+
 export function versionTable(database: Database) {
   return {
     /** Its passages are about to be published. A version that comes back keeps its place but counts as new. */
@@ -43,15 +46,29 @@ export function versionTable(database: Database) {
         document,
       }),
 
+    /** Those that can be read, newest first. */
+    kept: (document: string) =>
+      database.all<VersionRow>(
+        `SELECT * FROM versions WHERE document_id = :document AND state = 'kept' ORDER BY created_at DESC, version`,
+        { document },
+      ),
+
     /** Lets go of all but the newest `kept` versions that can be read, the visible one always among them; returns those let go. */
-    prune: (document: string, visible: string, kept: number) =>
-      database.all<{ version: string }>(
+    prune(document: string, visible: string, kept: number) {
+      const gone = database.all<{ version: string }>(
         `UPDATE versions SET state = 'gone' WHERE document_id = :document AND state = 'kept' AND version <> :visible
            AND version NOT IN (SELECT version FROM versions WHERE document_id = :document AND state = 'kept' AND version <> :visible
                                ORDER BY created_at DESC LIMIT :others)
          RETURNING version`,
         { document, visible, others: Math.max(0, kept - 1) },
-      ),
+      )
+      database.run(
+        `DELETE FROM versions WHERE document_id = :document AND version IN
+           (SELECT version FROM versions WHERE document_id = :document AND state = 'gone' ORDER BY created_at DESC LIMIT -1 OFFSET :most)`,
+        { document, most: GONE_MAX },
+      )
+      return gone
+    },
 
     /** Texts (by version) a collection still needs. */
     texts: (collection: string) =>
