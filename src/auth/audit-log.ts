@@ -4,7 +4,7 @@
 // seals dies and another one takes over; and as long as no auth runs at all, from then until one does.
 import { randomUUID } from 'node:crypto'
 import { AUDIT_STREAM } from '../platform/audit.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { type Redis, script, WHEN_FULL } from '../platform/redis.ts'
 import { openAuditKey } from './audit-key.ts'
 import { openPages } from './audit-pages.ts'
 import { openDelete } from './fields.ts'
@@ -26,7 +26,7 @@ const HEAD = '{audit}:head'
 const LEASE = '{audit}:lease'
 
 /** Returns 0 when another holds it, 1 when it is taken now, 2 when it was held all along. */
-const TAKE_LEASE = `
+const TAKE_LEASE = `${WHEN_FULL}
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -34,7 +34,7 @@ return holder and 2 or 1`
 const HELD = 2
 
 /** Sets the head unless one further on is known. ARGV: the head, its number. */
-const ADVANCE = `
+const ADVANCE = `${WHEN_FULL}
 local known = redis.call('GET', KEYS[1])
 if not known or cjson.decode(known).seq < tonumber(ARGV[2]) then redis.call('SET', KEYS[1], ARGV[1]) end
 return 1`

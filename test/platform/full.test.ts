@@ -1,6 +1,7 @@
 // A Redis without room left, as three services with their limits on meet it: whoever is there can read, leave and delete, and so make
 // room; what would have to be stored is refused in words.
 import t from 'tap'
+import { AUDIT_STREAM } from '../../src/platform/audit.ts'
 import { asking, personAt } from '../auth/house.ts'
 import { type Running, startStack } from '../matrix/stack.ts'
 import { password } from '../support/services.ts'
@@ -50,6 +51,8 @@ t.test('at a full Redis everything can be ended and deleted, which is recorded a
     t.match(await as(auth, dead)('GET', '/me'), { status: 401 })
     for (const service of [agent, rag]) t.match(await as(service, dead)('GET', '/status'), { status: 401 }, service.name)
   }
+  const { entries } = (await as(auth, root())('GET', '/audit/verify')).body
+  t.equal(entries, await auth.app.redis.xlen(AUDIT_STREAM), 'and sealed')
   const told = (await as(auth, root())('GET', `/audit?user_id=${ada.user_id}`)).body.events
   const actions = told.map(({ action }: { action: string }) => action)
   for (const one of ['api_key_delete', 'session_end', 'conversation_delete', 'document_erase', 'logout'])
