@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { type Redis, script, WHEN_FULL } from '../platform/redis.ts'
 import type { Conversation, ConversationList } from './schemas.ts'
 import { citationsOf, documentsOf, type Segment, textOf, without } from './segments.ts'
 
@@ -70,7 +70,7 @@ return 1`
 const NOTES_DUE = 2
 
 // KEYS: conversation, messages. ARGV: a message as it was, as it is to be. By value, since places move when messages are added.
-const REPLACE = `
+const REPLACE = `${WHEN_FULL}
 local at = redis.call('LPOS', KEYS[2], ARGV[1])
 if at then
   redis.call('LSET', KEYS[2], at, ARGV[2])

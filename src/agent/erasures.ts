@@ -1,7 +1,7 @@
 // The agent's end of the stream of erasures: from every run and conversation it takes out what came from an erased document, and
 // everything of an erased user. The cursor is saved after the work, so that work is repeated rather than lost; replicas may both do it.
 import { cursorKey, ERASURES_STREAM, type ErasureEntry } from '../contracts/erasures.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { type Redis, script, WHEN_FULL } from '../platform/redis.ts'
 import type { Budget } from './budget.ts'
 import type { Conversations } from './conversations.ts'
 import type { Holding, Holdings } from './holdings.ts'
@@ -21,7 +21,7 @@ const LOOK_MS = 500
 const ENTRIES = 100
 
 // KEYS: cursor. ARGV: entry id. Moves forward only, so that a slower replica takes nothing back.
-const ADVANCE = `
+const ADVANCE = `${WHEN_FULL}
 local function parts(id) local ms, seq = string.match(id, '(%d+)-(%d+)') return tonumber(ms), tonumber(seq) end
 local ms, seq = parts(redis.call('GET', KEYS[1]) or '0-0')
 local newMs, newSeq = parts(ARGV[1])

@@ -3,7 +3,7 @@
 // The writer notes a holding before it writes, and looks for the mark of an erasure afterwards; the eraser marks first and reads the notes
 // afterwards. So whichever comes first, one of the two sees the other and nothing erased stays. For a writer that dies before it has looked,
 // the eraser comes again once no run can be left that began before the mark.
-import { type Redis, script } from '../platform/redis.ts'
+import { openWhenFull, type Redis, script } from '../platform/redis.ts'
 import { RUN_MS_MAX } from './runs.ts'
 
 /** How long a mark is kept, in milliseconds: far longer than any run. */
@@ -38,6 +38,7 @@ export type Holdings = ReturnType<typeof openHoldings>
 
 export function openHoldings(redis: Redis) {
   const note = script(redis, 'note_holding', NOTE)
+  const whenFull = openWhenFull(redis)
   const notesKey = (documentId: string) => `cited:{${documentId}}`
   const markKey = (documentId: string) => `erased:{${documentId}}`
 
@@ -64,7 +65,7 @@ export function openHoldings(redis: Redis) {
 
     /** Marks a document as erased and gives everything that holds some of it. */
     async take(documentId: string): Promise<Holding[]> {
-      await redis.set(markKey(documentId), '1', 'PX', MARK_MS)
+      await whenFull('SET', markKey(documentId), '1', 'PX', MARK_MS)
       const notes = await redis.zrange(notesKey(documentId), '0', '-1')
       return notes.map(one => {
         const [kind, userId = '', id = ''] = one.split(' ')
@@ -73,7 +74,7 @@ export function openHoldings(redis: Redis) {
     },
 
     /** Has the document come up again later; to be called before its erasure counts as done. */
-    again: (documentId: string) => redis.zadd(AGAIN, Date.now() + AGAIN_MS, documentId),
+    again: (documentId: string) => whenFull('ZADD', AGAIN, Date.now() + AGAIN_MS, documentId),
 
     /** Documents that were erased long enough ago for no run to be left that did not see it. */
     due: () => redis.zrange(AGAIN, '-inf', String(Date.now()), 'BYSCORE', 'LIMIT', 0, AGAIN_MAX),

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { type Redis, script, WHEN_FULL } from '../platform/redis.ts'
 import { type Ending, endingWithout } from './endings.ts'
 
 /** How long a run and its events are kept after it ended, in milliseconds. */
@@ -97,7 +97,7 @@ if held[1] == 'running' and now > tonumber(held[2]) then finish() end
 return redis.call('HGETALL', KEYS[1])`
 
 // KEYS: run. Returns 1 when a running run was asked to stop, 0 when it has ended, -1 when there is none.
-const CANCEL = `
+const CANCEL = `${WHEN_FULL}
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return -1 end
 if state ~= 'running' then return 0 end
@@ -105,7 +105,7 @@ redis.call('HSET', KEYS[1], 'cancel', '1')
 return 1`
 
 // KEYS: run. ARGV: ending as it was, as it is to be.
-const REPLACE = `
+const REPLACE = `${WHEN_FULL}
 if redis.call('HGET', KEYS[1], 'ending') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'ending', ARGV[2])
 return 1`

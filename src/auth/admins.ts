@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { failure } from '../platform/errors.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { openWhenFull, type Redis, script } from '../platform/redis.ts'
 import { openDelete } from './fields.ts'
 
 const ADMINS = '{users}:admins'
@@ -22,6 +22,7 @@ return redis.call('SREM', KEYS[1], ARGV[1])`
 export function openAdmins(redis: Redis) {
   const leave = script(redis, 'leave_admins', LEAVE)
   const endTurn = openDelete(redis)
+  const whenFull = openWhenFull(redis)
 
   return {
     any: async () => (await redis.scard(ADMINS)) > 0,
@@ -38,7 +39,7 @@ export function openAdmins(redis: Redis) {
     async alone<T>(work: () => Promise<T>): Promise<T> {
       const me = randomUUID()
       const late = Date.now() + WAIT_MS_MAX
-      while ((await redis.set(TURN, me, 'PX', TURN_MS, 'NX')) === null) {
+      while ((await whenFull('SET', TURN, me, 'PX', TURN_MS, 'NX')) === null) {
         if (Date.now() > late) throw failure('unavailable')
         await wait(LOOK_EVERY_MS)
       }

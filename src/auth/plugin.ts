@@ -1,7 +1,7 @@
 // Auth assembled: what it opens, in which order, and which routes it serves.
 import { ERASURES_MAX, ERASURES_STREAM } from '../contracts/erasures.ts'
 import { serviceUrls } from '../platform/config.ts'
-import { markOlder, unmarkOlder } from '../platform/redis.ts'
+import { markOlder, openWhenFull, unmarkOlder } from '../platform/redis.ts'
 import type { App, Service } from '../platform/service.ts'
 import { openAccounts } from './accounts.ts'
 import { type ApiKeys, openApiKeys } from './api-keys.ts'
@@ -86,8 +86,9 @@ async function openHouse(app: App, config: AuthConfig, { keyring, apiKeys }: { k
   const guesses = openGuesses(redis, config.LIMIT_LOGIN_ACCOUNT_PER_MIN)
   const invites = openInvites(redis)
   const registration = config.REGISTRATION ?? (config.NODE_ENV === 'production' ? 'closed' : 'open')
+  const whenFull = openWhenFull(redis)
   const erase = async (userId: string) =>
-    void (await redis.xadd(ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', 'user', userId))
+    void (await whenFull('XADD', ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', 'user', userId))
   const accounts = openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase })
   const auditLog = await openAuditLog(redis, openWrap(config.JWT_SECRET_KEY, 'audit key'), config.AUDIT_DIR, {
     onError: error => app.log.error({ err: error }, 'the audit log could not be sealed'),

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { heldKey, userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { type Redis, script, WHEN_FULL } from '../platform/redis.ts'
 import { openMac } from './secrets.ts'
 
 /** How long the immediate predecessor of a refresh token still gets that token's successor, in milliseconds. */
@@ -79,7 +79,7 @@ return -1`
 
 // KEYS: user, index. ARGV: key prefix of sessions, the one that stays, if any, and for a change of the password the stored hash that was
 // matched and the one that takes its place. Returns 0, with nothing done, when another hash is stored by now.
-const END_ALL = `
+const END_ALL = `${WHEN_FULL}
 if ARGV[3] then
   if redis.call('HGET', KEYS[1], 'password') ~= ARGV[3] then return 0 end
   redis.call('HSET', KEYS[1], 'password', ARGV[4])

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Role } from '../contracts/claims.ts'
 import { userKey } from '../platform/admission.ts'
 import { failure } from '../platform/errors.ts'
-import { type Redis, script } from '../platform/redis.ts'
+import { type Redis, script, WHEN_FULL } from '../platform/redis.ts'
 import { openAdmins } from './admins.ts'
 import { openDelete, openReplace } from './fields.ts'
 import { canonicalName, checkName } from './usernames.ts'
@@ -28,7 +28,7 @@ export type Account = User & { password: string }
 export const newUserId = () => randomBytes(16).toString('hex')
 
 /** Changes fields of an account that is still there. */
-const CHANGE = `if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], unpack(ARGV)) return 1`
+const CHANGE = `${WHEN_FULL}if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end redis.call('HSET', KEYS[1], unpack(ARGV)) return 1`
 
 export function openUsers(redis: Redis) {
   const admins = openAdmins(redis)

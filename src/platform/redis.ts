@@ -68,13 +68,17 @@ async function reachable(host: string, port: number) {
 /** First line of a script that a full Redis runs too: for what has a bound of its own, and without which nobody could make room. */
 export const WHEN_FULL = '#!lua flags=allow-oom\n'
 
+/** Makes the function that has a full Redis, too, carry out one command on one key. */
+export function openWhenFull(redis: Redis) {
+  const call = script(redis, 'call_when_full', `${WHEN_FULL}return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))`)
+  return async (command: string, key: string, ...args: (string | number)[]) => call([key], [command, ...args])
+}
+
 /** Stands in a Redis that has lost what it once held. What was ended there may look alive, so no service takes its word for anything. */
 const OLDER = '{redis}:older'
 
 /** Tells every service that this Redis is an older one. */
-export async function markOlder(redis: Redis) {
-  await script(redis, 'mark_older', `${WHEN_FULL}return redis.call('SET', KEYS[1], '1')`)([OLDER], [])
-}
+export const markOlder = async (redis: Redis) => void (await openWhenFull(redis)('SET', OLDER, '1'))
 
 /** Takes that back; for whoever has seen that nothing is lost. */
 export const unmarkOlder = async (redis: Redis) => void (await redis.del(OLDER))

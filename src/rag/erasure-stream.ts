@@ -1,7 +1,7 @@
 // Rag's end of the stream of erasures: it writes one entry per document erased, tells who has not followed yet, and follows itself when
 // a user is erased. Where it has read to is in the catalogue, written after the work, so that work is repeated rather than lost.
 import { cursorKey, ERASURES_MAX, ERASURES_STREAM, type ErasureEntry, erasureHolders } from '../contracts/erasures.ts'
-import type { Redis } from '../platform/redis.ts'
+import { openWhenFull, type Redis } from '../platform/redis.ts'
 import type { Catalogue } from './store/catalogue.ts'
 
 interface Parts {
@@ -17,6 +17,7 @@ const CURSOR = 'erasures'
 
 export function openErasureStream({ redis, catalogue: { erasures }, log }: Parts) {
   let timer: NodeJS.Timeout | undefined
+  const whenFull = openWhenFull(redis)
   let looking: Promise<void> = Promise.resolve()
 
   async function look(eraseUser: (user: string) => Promise<void>) {
@@ -30,7 +31,7 @@ export function openErasureStream({ redis, catalogue: { erasures }, log }: Parts
       }
       const last = entries.at(-1)
       if (!last) return
-      await redis.set(cursorKey('rag'), last[0])
+      await whenFull('SET', cursorKey('rag'), last[0])
     }
   }
 
@@ -38,9 +39,9 @@ export function openErasureStream({ redis, catalogue: { erasures }, log }: Parts
     /** Appends an entry; gives its id. Rejects while Redis is away. */
     async announce({ user, document, versions }: { user: string; document: string; versions: string[] }): Promise<string> {
       const fields = ['document', document, 'versions', versions.join(','), 'user', user]
-      const entry = await redis.xadd(ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', ...fields)
+      const entry = await whenFull('XADD', ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', ...fields)
       if (!entry) throw new Error('Redis gave the entry no id')
-      return entry
+      return String(entry)
     },
 
     /** The holders of copies that have not read as far as `entry`. */

@@ -2,7 +2,7 @@
 // room; what would have to be stored is refused in words.
 import t from 'tap'
 import { AUDIT_STREAM } from '../../src/platform/audit.ts'
-import { asking, personAt } from '../auth/house.ts'
+import { asking, personAt, until } from '../auth/house.ts'
 import { type Running, startStack } from '../matrix/stack.ts'
 import { password } from '../support/services.ts'
 
@@ -11,12 +11,16 @@ const more = Object.fromEntries([...limits, 'LIMIT_REGISTER_PER_5MIN'].map(name 
 const { auth, agent, rag, root, key } = await startStack(t, { more })
 const ada = await personAt(auth.app, 'ada')
 const elsewhere = await personAt(auth.app, 'ada')
+const eve = await personAt(auth.app, 'eve')
 const [kept, ended] = [await key(ada), await key(ada)]
 const as = (service: Running, { headers }: { headers: Record<string, string> }) => asking(service.app, headers)
 const chat = { user_request: 'Hello', mode: 'chat' }
 const { conversation_id } = (await as(agent, ada)('POST', '/query', chat)).body
 const stored = await as(rag, ada)('POST', '/documents', { title: 'ferry', text: 'The ferry leaves at 07:40 from pier nine.' })
 const [{ id: document }] = stored.body.documents
+const asked = { user_request: 'When does the ferry leave?' }
+await until(async () => (await as(agent, ada)('POST', '/query', asked)).body.grounded)
+const { conversation_id: quoting } = (await as(agent, ada)('POST', '/query', asked)).body
 
 await auth.app.redis.config('SET', 'maxmemory', '1')
 const FULL = { status: 507, body: { code: 'storage_full', message: String, request_id: String } }
@@ -36,6 +40,8 @@ t.test('a full Redis refuses what would be stored, in words', async t => {
   t.match(await visitor('POST', '/register', { username: 'late', password }), FULL)
   t.match(await visitor('POST', '/login', { username: 'ada', password }), FULL)
   t.match(await as(auth, ada)('POST', '/api-keys', { name: 'k', permissions: ['read:rag'], expires_in_days: 1 }), FULL)
+  const change = { current_password: password, new_password: `${password} and staple` }
+  t.match(await as(auth, eve)('PUT', '/me/password', change), FULL)
   t.match(await as(agent, ada)('POST', '/query', chat), FULL)
 })
 
@@ -44,8 +50,15 @@ t.test('at a full Redis everything can be ended and deleted, which is recorded a
   t.match(await as(auth, ada)('DELETE', `/sessions/${elsewhere.session_id}`), { status: 204 })
   t.match(await as(agent, ada)('DELETE', `/conversations/${conversation_id}`), { status: 204 })
   t.match(await as(agent, ada)('GET', `/conversations/${conversation_id}`), { status: 404 })
-  t.match(await as(rag, ada)('DELETE', `/documents/${document}`), { status: 200 })
+  const erased = await as(rag, ada)('DELETE', `/documents/${document}`)
+  t.match(erased, { status: 200 })
+  await until(async () => (await as(rag, ada)('GET', `/erasures/${erased.body.receipt_id}`)).body.pending === false)
+  t.match(await as(agent, ada)('GET', `/conversations/${quoting}`), {
+    body: { messages: [{}, { content: /has been erased/, citations: [] }] },
+  })
   t.match(await as(rag, ada)('GET', `/documents/${document}`), { status: 404 })
+  t.match(await as(auth, root())('PATCH', `/users/${eve.user_id}`, { disabled: true }), { status: 200 })
+  t.match(await as(auth, root())('DELETE', `/users/${eve.user_id}`), { status: 204 })
   t.match(await as(auth, ada)('POST', '/logout'), { status: 204 })
   for (const dead of [ada, elsewhere, ended]) {
     t.match(await as(auth, dead)('GET', '/me'), { status: 401 })
