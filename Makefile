@@ -66,7 +66,7 @@ bench: setup ## Measure what benchmarks/README.md claims, in small (about ten mi
 	@$(NODE) benchmarks/search.ts --sizes 1000,10000 --questions 300
 	@$(NODE) benchmarks/scale.ts --chunks 8000 --collections 160
 	@$(NODE) benchmarks/load.ts --users 8 --seconds 24
-	@$(NODE) benchmarks/ingest.ts --documents 120 --load 1000 --rounds 1
+	@$(NODE) benchmarks/ingest.ts --documents 120 --load 1500 --searches 300 --rounds 1
 	@$(NODE) benchmarks/retrieval.ts --sets cranfield,xquad-en
 
 bench-full: setup ## Measure it in full (about an hour and a half, an hour more beside the peers)
