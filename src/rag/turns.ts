@@ -44,6 +44,7 @@ export function openTurns(atOnce: number, before?: () => Promise<void>) {
     })
     try {
       await before?.()
+      signal.throwIfAborted() // between the beginning of the turn and that of the work
       return await work()
     } finally {
       running--

@@ -42,3 +42,11 @@ t.test('who leaves while waiting takes no turn and holds nobody up', async t => 
   await first
   t.equal(await last, 'served')
 })
+
+t.test('who leaves between the beginning of the turn and that of the work does not work, and gives the turn on', async t => {
+  const leaving = new AbortController()
+  const turns = openTurns(1, async () => leaving.abort(new Error('left')))
+  const left = turns('a', leaving.signal, async () => t.fail('ran after leaving'))
+  await t.rejects(left, { message: 'left' })
+  t.equal(await turns('b', never, async () => 'served'), 'served')
+})
