@@ -3,7 +3,7 @@
 import type { Role } from '../contracts/claims.ts'
 import { failure } from './errors.ts'
 import type { Count, Limit } from './limits.ts'
-import { isOlder, type Redis, script, WHEN_FULL } from './redis.ts'
+import { type Redis, script, WHEN_FULL } from './redis.ts'
 
 /** Seconds between two notes of when a session or key was last used. */
 const SEEN_EVERY_S = 60
@@ -57,17 +57,16 @@ export const heldKey = (userId: string, credential: Claimant['credential'], id: 
 
 /**
  * Makes the function that admits: counts the request against `limits` and looks the claimant up, in one atomic step. Throws `unavailable`
- * where auth has found that Redis is not what it was; that is asked in the same round trip.
+ * while Redis is an older one than it was.
  */
-export function openAdmission(redis: Redis) {
+export function openAdmission(redis: Redis, isOlder: () => boolean) {
   const run = script(redis, 'admit', ADMIT)
   return async (limits: Limit[], claimant?: Claimant): Promise<Admission> => {
     const held = claimant ? [userKey(claimant.user_id), heldKey(claimant.user_id, claimant.credential, claimant.id)] : []
     const keys = [...held, ...limits.map(({ key }) => key)]
     const windows = limits.map(({ windowMs }) => windowMs)
-    const [older, said] = await Promise.all([isOlder(redis), run(keys, [claimant ? SEEN_EVERY_S : 0, ...windows])])
-    if (older) throw failure('unavailable')
-    const reply = said as (string | number)[]
+    if (isOlder()) throw failure('unavailable')
+    const reply = (await run(keys, [claimant ? SEEN_EVERY_S : 0, ...windows])) as (string | number)[]
     const [alive, username, role, keyPermissions] = claimant ? reply.splice(0, 4) : []
     const counted = reply.length > 0 ? limits : []
     return {

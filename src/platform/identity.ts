@@ -18,6 +18,7 @@ import type { SharedConfig } from './config.ts'
 import { failure } from './errors.ts'
 import type { KeySource } from './keys.ts'
 import { type Count, type LimitName, limitAddress, limitsOf, registerLimits, tightest } from './limits.ts'
+import { watchOlder } from './redis.ts'
 import { claimsAt, keyIdOf, wellSpelt } from './tokens.ts'
 
 /** What a route declares: open to all, open to anyone signed in, or one permission. */
@@ -92,7 +93,7 @@ export async function registerIdentity(app: FastifyInstance, config: SharedConfi
   const claimOf = claimReader(keys)
   app.decorateRequest('admitted', null)
   app.decorateRequest('caller', null as unknown as Caller)
-  const admit = openAdmission(app.redis)
+  const admit = openAdmission(app.redis, await watchOlder(app))
   app.decorate('identify', async request => {
     const { claimant, expires } = await claimOf(request)
     const admission = claimant && (await admit([], claimant))

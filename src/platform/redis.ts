@@ -14,6 +14,8 @@ const RECONNECT_MS_MAX = 500
 /** Longest wait for Redis when a service starts, since both may be starting, and how often to look, in milliseconds. */
 const START_MS_MAX = 5000
 const LOOK_EVERY_MS = 100
+/** Between two looks at whether Redis is an older one, in milliseconds: with that of auth's own, all know within a second. */
+const OLDER_EVERY_MS = 500
 
 export type Redis = FastifyInstance['redis']
 
@@ -84,6 +86,21 @@ export const markOlder = async (redis: Redis) => void (await openWhenFull(redis)
 export const unmarkOlder = async (redis: Redis) => void (await redis.del(OLDER))
 
 export const isOlder = async (redis: Redis) => (await redis.exists(OLDER)) === 1
+
+/** Looks whether it is, now and until `app` closes; gives a function that says what was seen last. */
+export async function watchOlder(app: FastifyInstance): Promise<() => boolean> {
+  let older = await isOlder(app.redis)
+  const look = () =>
+    isOlder(app.redis).then(
+      found => {
+        older = found
+      },
+      () => {}, // Redis is away, which every request finds out by itself
+    )
+  const timer = setInterval(look, OLDER_EVERY_MS)
+  app.addHook('preClose', async () => clearInterval(timer))
+  return () => older
+}
 
 /** Gives a Lua script a name on the connection. Every key of one call must carry the same `{tag}`, so that a cluster can run it. */
 export function script(redis: Redis, name: string, lua: string) {
