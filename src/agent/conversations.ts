@@ -36,7 +36,7 @@ type Kept =
   | { role: 'user'; text: string; run_id: string; at: number }
   | { role: 'assistant'; segments: Segment[]; grounded: boolean; run_id: string; at: number }
 
-// KEYS: user, index, conversation, messages. ARGV: id, '1' when it must be new, title, now, two messages, '1' when its notes were just
+// KEYS: user, index, conversation, messages, bytes of each. ARGV: id, '1' when it must be new, title, now, two messages, '1' when its notes were just
 // made again, idle ms, key prefix of conversations, then the most of: messages and bytes of one, conversations and bytes of all. Returns 0
 // when the user or the conversation is gone, so that nothing comes back, and 2, with nothing done, when its notes must be made again first.
 const APPEND = `
@@ -49,39 +49,41 @@ elseif ARGV[4] - noted > tonumber(ARGV[8]) then return 2 end
 redis.call('HSET', KEYS[3], 'updated', ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 redis.call('RPUSH', KEYS[4], ARGV[5], ARGV[6])
-local bytes = redis.call('HINCRBY', KEYS[3], 'bytes', #ARGV[5] + #ARGV[6])
+local bytes = redis.call('HINCRBY', KEYS[5], ARGV[1], #ARGV[5] + #ARGV[6])
 local messages = redis.call('LLEN', KEYS[4])
 while messages > 2 and (messages > tonumber(ARGV[10]) or bytes > tonumber(ARGV[11])) do
   for _, one in ipairs(redis.call('LPOP', KEYS[4], 2)) do bytes = bytes - #one end
   messages = messages - 2
 end
-redis.call('HSET', KEYS[3], 'bytes', bytes)
-local left = tonumber(ARGV[13])
-for place, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1, 'REV')) do
-  left = left - tonumber(redis.call('HGET', ARGV[9] .. id, 'bytes') or 0)
-  if place > tonumber(ARGV[12]) or (left < 0 and place > 1) then
-    redis.call('DEL', ARGV[9] .. id, ARGV[9] .. id .. ':messages')
-    redis.call('ZREM', KEYS[2], id)
-  end
+redis.call('HSET', KEYS[5], ARGV[1], bytes)
+local count, over = redis.call('ZCARD', KEYS[2]), -ARGV[13]
+for _, one in ipairs(redis.call('HVALS', KEYS[5])) do over = over + one end
+while count > 1 and (count > tonumber(ARGV[12]) or over > 0) do
+  local oldest = redis.call('ZPOPMIN', KEYS[2])[1]
+  redis.call('DEL', ARGV[9] .. oldest, ARGV[9] .. oldest .. ':messages')
+  over = over - (redis.call('HGET', KEYS[5], oldest) or 0)
+  redis.call('HDEL', KEYS[5], oldest)
+  count = count - 1
 end
-for i = 2, 4 do redis.call('PEXPIRE', KEYS[i], ARGV[8]) end
+for i = 2, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[8]) end
 return 1`
 /** What APPEND says when the notes must be made again first. */
 const NOTES_DUE = 2
 
-// KEYS: conversation, messages. ARGV: a message as it was, as it is to be. By value, since places move when messages are added.
+// KEYS: messages, bytes of each. ARGV: id, a message as it was, as it is to be. By value, since places move when messages are added.
 const REPLACE = `${WHEN_FULL}
-local at = redis.call('LPOS', KEYS[2], ARGV[1])
+local at = redis.call('LPOS', KEYS[1], ARGV[2])
 if at then
-  redis.call('LSET', KEYS[2], at, ARGV[2])
-  redis.call('HINCRBY', KEYS[1], 'bytes', #ARGV[2] - #ARGV[1])
+  redis.call('LSET', KEYS[1], at, ARGV[3])
+  redis.call('HINCRBY', KEYS[2], ARGV[1], #ARGV[3] - #ARGV[2])
 end
 return 1`
 
-// KEYS: index, conversation, messages. ARGV: id.
+// KEYS: index, bytes of each, conversation, messages. ARGV: id.
 const REMOVE = `
 redis.call('ZREM', KEYS[1], ARGV[1])
-return redis.call('DEL', KEYS[2], KEYS[3])`
+redis.call('HDEL', KEYS[2], ARGV[1])
+return redis.call('DEL', KEYS[3], KEYS[4])`
 
 export type Conversations = ReturnType<typeof openConversations>
 
@@ -92,6 +94,7 @@ export function openConversations(redis: Redis) {
   const key = (userId: string, id: string) => `conversation:{${userId}}:${id}`
   const messagesKey = (userId: string, id: string) => `${key(userId, id)}:messages`
   const indexKey = (userId: string) => `conversations:{${userId}}`
+  const bytesKey = (userId: string) => `${indexKey(userId)}:bytes`
 
   async function found(userId: string, id: string) {
     const { title, created, updated } = await redis.hgetall(key(userId, id))
@@ -111,7 +114,7 @@ export function openConversations(redis: Redis) {
   }
 
   const drop = async (userId: string, id: string) =>
-    Number(await remove([indexKey(userId), key(userId, id), messagesKey(userId, id)], [id])) > 0
+    Number(await remove([indexKey(userId), bytesKey(userId), key(userId, id), messagesKey(userId, id)], [id])) > 0
 
   return {
     /** An id for a conversation that begins; it exists once something is appended. */
@@ -141,7 +144,7 @@ export function openConversations(redis: Redis) {
       const asked: Kept = { role: 'user', text: question, run_id, at }
       const answered: Kept = { role: 'assistant', segments, grounded, run_id, at }
       const title = question.replaceAll(/\s+/g, ' ').slice(0, TITLE_CHARS_MAX).toWellFormed()
-      const keys = [userKey(userId), indexKey(userId), key(userId, id), messagesKey(userId, id)]
+      const keys = [userKey(userId), indexKey(userId), key(userId, id), messagesKey(userId, id), bytesKey(userId)]
       const messages = [JSON.stringify(asked), JSON.stringify(answered)]
       const bounds = [MESSAGES_MAX, CONVERSATION_BYTES_MAX, CONVERSATIONS_MAX, BYTES_MAX]
       const appended = (isNoted: 0 | 1) =>
@@ -182,7 +185,8 @@ export function openConversations(redis: Redis) {
         if (message.role === 'user' || !documentsOf(message.segments).includes(documentId)) continue
         const segments = without(message.segments, documentId)
         const grounded = message.grounded && citationsOf(segments).length > 0
-        await replace([key(userId, id), messagesKey(userId, id)], [was, JSON.stringify({ ...message, segments, grounded })])
+        const now = JSON.stringify({ ...message, segments, grounded })
+        await replace([messagesKey(userId, id), bytesKey(userId)], [id, was, now])
       }
     },
 
