@@ -1,5 +1,6 @@
 // Lanes as the service opens them, for what is measured below its doors.
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ragConfig } from '../src/rag/config.ts'
 import { type Lanes, openLanes } from '../src/rag/lanes.ts'
@@ -33,9 +34,9 @@ export async function settled(lanes: Lanes, dir: string, size: number, exactMax 
     const [memory] = Object.values((await lanes.index(dir)).memory)
     // What is asked is brought up to date; while it gets on it is left alone, since a question scans what the graph lacks.
     if (memory?.graph === before) await lanes.find({ dir, question: '', vector, weight: 1, limit: 1, min_score: 0 })
+    // The graph is written to its file in the steps after the last vector, and is whole there when it is described.
+    if (size > exactMax ? before === size && existsSync(join(dir, 'vectors.json')) : memory?.rows === size) return
     before = memory?.graph
-    // The graph is written to its file in the step after the last vector: who asks next waits for that.
-    if (size > exactMax ? memory?.graph === size : memory?.rows === size) return void (await lanes.index(dir))
     if (performance.now() - told < TELL_MS) continue
     told = performance.now()
     progress(`${size} chunks: ${memory?.graph} in the graph`)
