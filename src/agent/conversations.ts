@@ -59,7 +59,9 @@ redis.call('HSET', KEYS[5], ARGV[1], bytes)
 local count, over = redis.call('ZCARD', KEYS[2]), -ARGV[13]
 for _, one in ipairs(redis.call('HVALS', KEYS[5])) do over = over + one end
 while count > 1 and (count > tonumber(ARGV[12]) or over > 0) do
-  local oldest = redis.call('ZPOPMIN', KEYS[2])[1]
+  local oldest, other = unpack(redis.call('ZRANGE', KEYS[2], 0, 1))
+  if oldest == ARGV[1] then oldest = other end
+  redis.call('ZREM', KEYS[2], oldest)
   redis.call('DEL', ARGV[9] .. oldest, ARGV[9] .. oldest .. ':messages')
   over = over - (redis.call('HGET', KEYS[5], oldest) or 0)
   redis.call('HDEL', KEYS[5], oldest)

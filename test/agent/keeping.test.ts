@@ -1,4 +1,5 @@
 // What is kept of conversations, below HTTP: how much at most, and how long it is known what of a document they hold.
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { openBudget } from '../../src/agent/budget.ts'
 import { type Exchange, openConversations } from '../../src/agent/conversations.ts'
@@ -44,7 +45,10 @@ t.test(
     t.match(messages.at(-1), { content: /^39 / })
 
     const others = Array.from({ length: 80 }, () => conversations.next())
-    for (const id of others) await conversations.append(user, id, true, exchange(long), noNote)
+    for (const id of others) {
+      await conversations.append(user, id, true, exchange(long), noNote)
+      await pause(2) // of one millisecond they have no order
+    }
     t.ok((await held()) <= 4 * 1024 * 1024, `${await held()} bytes`)
     const { conversations: left } = await conversations.list(user, 100)
     t.same(
