@@ -6,7 +6,7 @@ import { house } from './house.ts'
 const well = 'The north well was sealed on 3 May 1921 by Ines Okafor. It had been dry for a summer.\n'
 const question = 'When was the north well sealed?'
 
-const { app, authApp, redis, person, stopRag, startRag } = await house(t)
+const { app, authApp, agentEnv, redis, person, stopRag, startRag } = await house(t)
 
 t.test('an answer rests on citations whose bytes are exactly the quotes', async t => {
   const ada = await person('ada')
@@ -90,5 +90,6 @@ t.test('with Redis away a question is refused, and answered again when it is bac
   for (const each of [authApp, app]) {
     while ((await each.inject('/ready')).statusCode !== 200) await pause(50)
   }
+  while (!(await fetch(`${agentEnv.RAG_SERVICE_URL}/ready`)).ok) await pause(50)
   t.match(await hal.ask({ user_request: question }), { statusCode: 200 })
 })
