@@ -4,7 +4,7 @@
 // credential that opens nothing.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ServiceName } from './health.ts'
-import { script, WHEN_FULL } from './redis.ts'
+import { openWhenFull } from './redis.ts'
 
 /** The Redis stream all services write to and auth seals. */
 export const AUDIT_STREAM = 'audit:{audit}:events'
@@ -13,9 +13,6 @@ const EVENTS_MAX = 1_000_000
 const MINUTE_MS = 60_000
 /** Callers counted at once; beyond it, repetitions of new ones go untold until the minute ends. */
 const REPEATED_MAX = 10_000
-
-// ARGV: most events kept, the event.
-const STORE = `${WHEN_FULL}return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'event', ARGV[2])`
 
 export interface AuditEvent {
   action: string
@@ -40,8 +37,8 @@ declare module 'fastify' {
 }
 
 export function registerAudit(app: FastifyInstance, service: ServiceName) {
-  const run = script(app.redis, 'store_event', STORE)
-  const store = async (event: object) => run([AUDIT_STREAM], [EVENTS_MAX, JSON.stringify(event)])
+  const whenFull = openWhenFull(app.redis)
+  const store = (event: object) => whenFull('XADD', AUDIT_STREAM, 'MAXLEN', '~', EVENTS_MAX, '*', 'event', JSON.stringify(event))
   const whole = (request: Parameters<typeof app.audit>[0], event: AuditEvent) => ({
     ...event,
     user_id: event.user_id ?? callerOf(request)?.user_id ?? null,
