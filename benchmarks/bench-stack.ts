@@ -23,13 +23,16 @@ const OLDER_LIMITS = ['AGENT_PER_MIN', 'RAG_QUERY_PER_MIN']
 /** Without the named limits of the services: what is measured is the work, not the refusal. */
 export const unlimited = Object.fromEntries([...LIMITS, ...OLDER_LIMITS].map(name => [`LIMIT_${name}`, '0']))
 
-/** Starts a stack, hands it to `measure`, and leaves nothing of it behind. */
+/** Starts a stack, hands it to `measure`, and leaves nothing of it behind, broken off or not. */
 export async function onStack(env: Record<string, string>, measure: (stack: Stack) => Promise<void>): Promise<void> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const brokenOff = Promise.race(signals.map(signal => once(process, signal).then(() => Promise.reject(new Error(signal)))))
+  brokenOff.catch(() => undefined)
   const dir = await mkdtemp(join(tmpdir(), 'bench-'))
   progress('starting the stack')
   const stack = await startStack({ dir, env: { LOG_LEVEL: 'error', ...env } })
   try {
-    await measure(stack)
+    await Promise.race([measure(stack), brokenOff])
   } finally {
     await stack.stop()
     await rm(dir, { recursive: true, force: true })

@@ -21,12 +21,25 @@ have make || fail 'make is missing; install it with: sudo apt-get install -y mak
 have openssl || fail 'openssl is missing; install it with: sudo apt-get install -y openssl'
 have "${CXX:-c++}" || have g++ || fail 'A C++ compiler is missing; install it with: sudo apt-get install -y g++'
 
+# What is compiled here is compiled for the processor that is here: the vector index answers twice as fast as one that runs anywhere.
+processor() { grep -m 1 -E '^(flags|Features)' /proc/cpuinfo 2>/dev/null || uname -m; }
+export CXXFLAGS="${CXXFLAGS--O3 -march=native}"
+
 if ! cmp -s package-lock.json node_modules/.made-from; then
   say 'installing the npm packages (about a minute)'
   npm ci --include=dev --no-audit --no-fund --loglevel=error || fail 'npm ci failed; the lines above say why, then run: make setup'
   # tap bakes its plugins, as .taprc picks them, into itself; a test run before that would still use the ones it came with.
   PATH="node_modules/.bin:$PATH" tap build >/dev/null || fail 'tap could not be made ready; the lines above say why, then run: make setup'
+  processor >node_modules/.made-for
   cp package-lock.json node_modules/.made-from
+fi
+
+# A folder that was moved to another machine: its processor may not know every instruction.
+if ! processor | cmp -s - node_modules/.made-for; then
+  say "compiling the vector index for this machine's processor (some 15 seconds)"
+  npm rebuild hnswlib-node argon2 --loglevel=error >/dev/null ||
+    fail 'the packages could not be compiled; the lines above say why, then run: make setup'
+  processor >node_modules/.made-for
 fi
 
 if ! cmp -s deploy/requirements.txt run/venv/.made-from; then

@@ -77,9 +77,9 @@ export function distinct<Hit extends Found>(groupBy: 'document' | undefined, hol
  * that differ in one name or number say different things.
  */
 function likeness(content: string): string {
-  const letters = content
+  const words = content
     .normalize('NFKC')
     .toLowerCase()
-    .match(/[\p{L}\p{M}\p{N}]+/gu)
-  return letters ? letters.join(' ') : content
+    .replaceAll(/[^\p{L}\p{M}\p{N}]+/gu, ' ')
+  return words.trim() || content
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { symlinkSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -43,4 +43,26 @@ t.test('without a C++ compiler set-up stops with one sentence that names the com
     await saidWith(t.testdir(), tools),
     /^setup: A C\+\+ compiler is missing; install it with: sudo apt-get install -y g\+\+\n$/,
   )
+})
+
+t.test('in a folder that comes from another processor the vector index is compiled for this one, once', async t => {
+  const root = join(import.meta.dirname, '../..')
+  const dir = t.testdir({ deploy: { 'weights.ts': '' }, run: { venv: {} }, node_modules: { '.bin': {} } })
+  const copied = ['deploy/setup.sh', 'deploy/requirements.txt', 'package.json', 'package-lock.json', 'node_modules/hnswlib-node']
+  for (const path of copied) cpSync(join(root, path), join(dir, path), { recursive: true })
+  for (const needed of ['node-addon-api', 'bindings', 'file-uri-to-path', '.bin/node'])
+    symlinkSync(join(root, 'node_modules', needed), join(dir, 'node_modules', needed))
+  // All else is as set-up leaves it.
+  cpSync(join(dir, 'package-lock.json'), join(dir, 'node_modules/.made-from'))
+  cpSync(join(dir, 'deploy/requirements.txt'), join(dir, 'run/venv/.made-from'))
+  writeFileSync(join(dir, 'node_modules/.made-for'), 'flags: those of another\n')
+  const build = join(dir, 'node_modules/hnswlib-node/build/Release')
+  rmSync(build, { recursive: true })
+
+  const { CXXFLAGS: _, ...env } = process.env
+  const run = async () => (await promisify(execFile)(join(dir, 'deploy/setup.sh'), { env })).stdout
+  t.match(await run(), /^setup: compiling the vector index for this machine's processor \(some 15 seconds\)\n$/)
+  t.match(readFileSync(join(build, '.deps/Release/obj.target/addon/src/addon.o.d'), 'utf8'), '-O3 -march=native')
+  execFileSync(process.execPath, ['-e', "new (require('hnswlib-node').HierarchicalNSW)('ip', 16).initIndex(1)"], { cwd: dir })
+  t.equal(await run(), '', 'the second time nothing is done')
 })
