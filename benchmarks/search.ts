@@ -117,7 +117,7 @@ function keep() {
   report({ ...about, rows: [...rows, ...left].toSorted((a, b) => sizeOf(a) - sizeOf(b)) })
 }
 
-/** The same collection scanned and by its graph: EXACT_MAX of src/rag/vectors.ts is where they cost the same. */
+/** The same collection scanned and by its graph, for EXACT_MAX of src/rag/vectors.ts. */
 async function cross(size: number) {
   const dir = mkdtempSync(join(home, `crossing-${size}-`))
   const collection = madeUp(size)

@@ -80,9 +80,8 @@ export function openRows(dimensions: number) {
     nearest(query: Float32Array, limit: number): Scored[] {
       const scores = new Float64Array(ids.length)
       for (const [i, block] of blocks.entries()) {
-        const first = i * BLOCK
-        const end = Math.min(ids.length, first + BLOCK)
-        for (let at = first; at < end; at++) scores[at] = dot(query, block, (at - first) * dimensions)
+        const part = scores.subarray(i * BLOCK, (i + 1) * BLOCK)
+        dots(query, block, part)
       }
       const least = scores.toSorted()[Math.max(0, ids.length - limit)] ?? 0
       const found: Scored[] = []
@@ -95,18 +94,32 @@ export function openRows(dimensions: number) {
   }
 }
 
-/** Four sums at once: they do not wait for each other (twice as fast here). */
-function dot(query: Float32Array, block: Float32Array, offset: number): number {
-  const whole = query.length - (query.length % 4)
-  let [a, b, c, d] = [0, 0, 0, 0]
-  for (let i = 0; i < whole; i += 4) {
-    a += (query[i] as number) * (block[offset + i] as number)
-    b += (query[i + 1] as number) * (block[offset + i + 1] as number)
-    c += (query[i + 2] as number) * (block[offset + i + 2] as number)
-    d += (query[i + 3] as number) * (block[offset + i + 3] as number)
+/** Dot products of `query` with as many rows of `block` as `scores` has room for. Four rows at once: their sums do not wait for each other. */
+function dots(query: Float32Array, block: Float32Array, scores: Float64Array) {
+  const width = query.length
+  const last = scores.length - (scores.length % 4)
+  for (let row = 0; row < last; row += 4) {
+    let a = 0
+    let b = 0
+    let c = 0
+    let d = 0
+    for (let i = 0, at = row * width; i < width; i++, at++) {
+      const x = query[i] as number
+      a += x * (block[at] as number)
+      b += x * (block[at + width] as number)
+      c += x * (block[at + 2 * width] as number)
+      d += x * (block[at + 3 * width] as number)
+    }
+    scores[row] = a
+    scores[row + 1] = b
+    scores[row + 2] = c
+    scores[row + 3] = d
   }
-  for (let i = whole; i < query.length; i++) a += (query[i] as number) * (block[offset + i] as number)
-  return a + b + c + d
+  for (let row = last; row < scores.length; row++) {
+    let sum = 0
+    for (let i = 0, at = row * width; i < width; i++, at++) sum += (query[i] as number) * (block[at] as number)
+    scores[row] = sum
+  }
 }
 
 /** The nearest of these vectors, some at a time: of the others nothing stays in memory. */
