@@ -20,12 +20,13 @@ export interface Measured {
   ms: number[]
 }
 
-/** The ten nearest by comparing every vector. */
-export function exact(vectors: Float32Array, query: Float32Array): number[] {
+/** The ten nearest by comparing every vector, or each of some. */
+export function exact(vectors: Float32Array, query: Float32Array, isAmong = (_id: number) => true): number[] {
   const best: { id: number; score: number }[] = []
-  for (let id = 0, at = 0; at < vectors.length; id++) {
+  for (let id = 0; id < vectors.length / DIMENSIONS; id++) {
+    if (!isAmong(id)) continue
     let score = 0
-    for (let i = 0; i < DIMENSIONS; i++) score += (query[i] as number) * (vectors[at++] as number)
+    for (let i = 0, at = id * DIMENSIONS; i < DIMENSIONS; i++, at++) score += (query[i] as number) * (vectors[at] as number)
     if (best.length === TOP && score <= (best.at(-1)?.score ?? 0)) continue
     best.push({ id, score })
     best.sort((a, b) => b.score - a.score)

@@ -30,6 +30,8 @@ const DOCUMENT = 500
 const COMPARED_MAX = 100_000_000
 /** Sizes at which a scan of all is compared with a graph. */
 const CROSSING = [250, 500, 1000, 2000, 4000]
+/** Questions asked among half of the documents. */
+const FILTERED = 100
 /** Passages of a text that get their vectors at once. */
 const EMBEDDED = 64
 type Judged = Pick<Row, 'better' | 'wanted'>
@@ -158,6 +160,10 @@ async function measure(collection: Collection) {
   const own = await ours(lanes, dir, asked)
   delay.disable()
   const bare = askBare(index, asked)
+  const isOfHalf = (id: number) => Math.floor(id / DOCUMENT) % 2 === 0
+  const half = Array.from({ length: Math.ceil(size / DOCUMENT) }, (_, i) => i * DOCUMENT).filter(isOfHalf)
+  const some = asked.slice(0, FILTERED)
+  const filtered = await ours(lanes, dir, some, JSON.stringify(half.map(String)))
   const state = await lanes.index(dir)
   await lanes.close()
   lanes = await openBenchLanes()
@@ -169,6 +175,9 @@ async function measure(collection: Collection) {
   const right = checked.map(vector => exact(vectors, vector))
   progress(`${name}: right answers to ${right.length} questions are known`)
   add('rag beside bare hnswlib', tell(name, 'rag', own, right, RECALL) / tell(name, 'bare hnswlib', bare, right), OF_ITS, HIGHER)
+  const rightOfHalf = some.map(vector => exact(vectors, vector, isOfHalf))
+  const among = tell(name, 'rag among half of the documents', filtered, rightOfHalf, RECALL)
+  add('rag among half of the documents beside among all', among / perSecond(own), OF_ITS, HIGHER)
   add('longest block of the event loop', delay.max / 1e6, 'ms', { better: 'lower', wanted: BLOCK_MS_MAX })
   add(
     'memory of the index',
@@ -208,12 +217,12 @@ async function fill(
   return { vectors: all, seconds: ms / 1000 }
 }
 
-/** Asks through the lanes, as a search of known vector does. */
-async function ours(lanes: Lanes, dir: string, asked: Float32Array[]): Promise<Measured> {
+/** Asks through the lanes, as a search of known vector does; `documents` is a JSON list of those asked among. */
+async function ours(lanes: Lanes, dir: string, asked: Float32Array[], documents?: string): Promise<Measured> {
   const measured: Measured = { found: [], ms: [] }
   for (const vector of asked) {
     const began = performance.now()
-    const hits = await lanes.find({ dir, question: '', vector, weight: 1, limit: TOP, min_score: 0 })
+    const hits = await lanes.find({ dir, question: '', vector, weight: 1, limit: TOP, min_score: 0, documents })
     measured.ms.push(performance.now() - began)
     measured.found.push(hits.map(({ document_id, chunk_id }) => Number(document_id) + Number(chunk_id.split('-').at(-1))))
   }

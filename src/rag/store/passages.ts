@@ -98,6 +98,23 @@ export function passagesOf({ one, all, each, run }: Database, from: keyof typeof
         { documents },
       ),
 
+    /** Whether these documents (a JSON list of ids) have more passages than `count`, visible or not: that stands in an index. */
+    exceed: (documents: string, count: number): boolean =>
+      one(`SELECT 1 FROM passages WHERE document IN (SELECT value FROM json_each(:documents)) LIMIT 1 OFFSET :count`, {
+        documents,
+        count,
+      }) !== undefined,
+
+    /** Those of these passages that are of some documents (a JSON list of ids). Each is looked up, not all of the documents'. */
+    among(ids: number[], documents: string): number[] {
+      const rows = all<{ id: number }>(
+        `SELECT id FROM passages
+         WHERE id IN (SELECT value FROM json_each(:ids)) AND +document IN (SELECT value FROM json_each(:documents))`,
+        { ids: JSON.stringify(ids), documents },
+      )
+      return rows.map(({ id }) => id)
+    },
+
     /** The next visible vectors in the order they were published, after the one published at `published` with this id. */
     vectorsAfter: (published: number, id: number, limit: number): StoredVector[] =>
       all(

@@ -10,6 +10,7 @@ import { openPassages } from '../store/collection.ts'
 import { BESIDE } from '../store/graph-file.ts'
 import type { Passages, StoredPassage } from '../store/passages.ts'
 import { holdsAt } from '../store/text-bytes.ts'
+import { vectorLeg } from '../vector-leg.ts'
 import { openVectors, type Vectors } from '../vectors.ts'
 import { openFiles } from './open-files.ts'
 import { told } from './told.ts'
@@ -158,18 +159,12 @@ function legsOf({ passages, vectors }: Asked, request: FindRequest, limit: numbe
   const { position } = passages.state()
   const isGood = (leg?: LegFound): leg is LegFound => leg !== undefined && leg.limit >= limit && leg.position === position
   const lexical = () => (isGood(words) ? words.found : lexicalLeg(passages, question, limit, documents))
-  const vector = () => (isGood(near) ? near.found : vectorLeg(passages, vectors, request, limit))
+  const vector = () => (isGood(near) ? near.found : nearest(passages, vectors, request, limit))
   return { lexical: weight < 1 ? lexical() : [], vector: weight > 0 ? vector() : [] }
 }
 
-function vectorLeg(
-  passages: Passages,
-  vectors: Vectors | undefined,
-  { vector, model, documents }: NearRequest,
-  limit: number,
-): Scored[] {
-  if (!vector || !vectors) return []
-  return documents ? scan(model.dimensions, vector, passages.vectorsOf(documents), limit) : vectors.search(vector, limit)
+function nearest(passages: Passages, vectors: Vectors | undefined, { vector, documents }: NearRequest, limit: number): Scored[] {
+  return vector && vectors ? vectorLeg(passages, vectors, vector, limit, documents) : []
 }
 
 function cosines(passages: Passages, { vector, model }: FindRequest, ids: number[]): Scored[] {
@@ -207,7 +202,7 @@ export const words = told(({ dir, question, limit, documents }: WordsRequest): L
 /** The vector leg by itself, for whoever still waits for the full-text leg. */
 export const near = told((request: NearRequest): LegFound | undefined => {
   const held = files.of(request.dir, undefined)?.vectors(request.model)
-  return held && legFound(held.passages, request.limit, most => vectorLeg(held.passages, held.vectors, request, most))
+  return held && legFound(held.passages, request.limit, most => nearest(held.passages, held.vectors, request, most))
 })
 
 function legFound(passages: Passages, asked: number, leg: (limit: number) => Scored[]): LegFound {
