@@ -59,7 +59,10 @@ export function askBare(index: hnswlib.HierarchicalNSW, asked: Float32Array[]): 
   return measured
 }
 
-/** The same questions to servers of others, each over its own interface; see peers.py. Their data lies in `home` meanwhile. */
+/**
+ * The same questions to servers of others, each over its own interface; see peers.py. Their data lies in `home` meanwhile. The next one is
+ * begun when it is asked for, so that whoever looks at one has the machine to himself.
+ */
 export async function* peers(
   home: string,
   vectors: Float32Array,
@@ -70,9 +73,12 @@ export async function* peers(
   writeFileSync(stored, vectors)
   writeFileSync(questions, Float32Array.from(asked.flatMap(vector => [...vector])))
   const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(efSearch(vectors.length / DIMENSIONS))]
-  const running = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const running = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   process.once('exit', () => running.kill('SIGINT')) // which lets it end the servers it has started
-  for await (const line of createInterface(running.stdout)) yield JSON.parse(line)
+  for await (const line of createInterface(running.stdout)) {
+    yield JSON.parse(line)
+    running.stdin.write('\n') // until then it waits
+  }
   if (running.exitCode === null) await once(running, 'exit')
   if (running.exitCode !== 0) throw new Error('A peer failed')
   rmSync(stored)

@@ -1,6 +1,7 @@
 """Asks servers of others what benchmarks/search.ts asks rag: the same vectors, M, ef and number of results, one client.
 
-Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, ef. Prints a line of JSON for each, as it is done.
+Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, ef. Prints a line of JSON for each, as it is done,
+and reads a line before it goes on: meanwhile rag is asked, and nothing else shall be busy.
 """
 import json
 import os
@@ -139,6 +140,8 @@ def main():
         tell(f"{len(stored)} chunks: {name}")
         print(json.dumps({"name": name, **peer(stored, questions, str(folder))}), flush=True)
         shutil.rmtree(folder, ignore_errors=True)
+        if not sys.stdin.readline():
+            return
 
 
 main()
