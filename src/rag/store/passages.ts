@@ -105,12 +105,12 @@ export function passagesOf({ one, all, each, run }: Database, from: keyof typeof
         count,
       }) !== undefined,
 
-    /** Those of these passages that are of some documents (a JSON list of ids). Each is looked up, not all of the documents'. */
-    among(ids: number[], documents: string): number[] {
+    /** Which of these passages are of some documents, both JSON lists of ids. Each is looked up, not all of the documents'. */
+    among(ids: string, documents: string): number[] {
       const rows = all<{ id: number }>(
         `SELECT id FROM passages
          WHERE id IN (SELECT value FROM json_each(:ids)) AND +document IN (SELECT value FROM json_each(:documents))`,
-        { ids: JSON.stringify(ids), documents },
+        { ids, documents },
       )
       return rows.map(({ id }) => id)
     },
