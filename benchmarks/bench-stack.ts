@@ -137,7 +137,10 @@ export function percentile(values: number[], share: number): number {
   return ordered[Math.min(ordered.length - 1, Math.floor(ordered.length * share))] ?? 0
 }
 
-/** The longest that rag's event loop was held up since it was last asked, in milliseconds; `rag` is its own address. */
+/**
+ * The longest that rag's event loop was held up since it was last asked, in milliseconds, at most: it is looked at every 10 ms, which are in
+ * it. `rag` is its own address.
+ */
 export async function eventLoopMax(rag: string): Promise<number> {
   const { text } = await send(`${rag}/metrics`, 'GET')
   return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(text)?.[1]) * 1000
