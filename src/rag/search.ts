@@ -83,7 +83,8 @@ export async function search(
   )
   // The sort is stable: equal scores stay in the order of the collections asked.
   const hits = found.flat().toSorted((a, b) => b.score - a.score)
-  const best = hits.filter(distinct(group_by))
+  // What one collection gave is distinct already.
+  const best = collections.length > 1 ? hits.filter(distinct(group_by)) : hits
   return rerank ? reranked(best.slice(0, RERANKED), order, rerank) : best.slice(0, top_k)
 }
 
