@@ -74,7 +74,7 @@ export async function* peers(
   writeFileSync(questions, Float32Array.from(asked.flatMap(vector => [...vector])))
   const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(efSearch(vectors.length / DIMENSIONS))]
   const running = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  process.once('exit', () => running.kill('SIGINT')) // which lets it end the servers it has started
+  process.once('exit', () => running.kill()) // it ends the servers it has started
   for await (const line of createInterface(running.stdout)) {
     yield JSON.parse(line)
     running.stdin.write('\n') // until then it waits

@@ -6,6 +6,7 @@ and reads a line before it goes on: meanwhile rag is asked, and nothing else sha
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -131,6 +132,7 @@ PEERS = {
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by which what was started is ended
     stored_path, questions_path, home = sys.argv[1:4]
     stored, questions = read(stored_path), read(questions_path).tolist()
     for name, peer in PEERS.items():
