@@ -80,8 +80,7 @@ export function openRows(dimensions: number) {
     nearest(query: Float32Array, limit: number): Scored[] {
       const scores = new Float64Array(ids.length)
       for (const [i, block] of blocks.entries()) {
-        const part = scores.subarray(i * BLOCK, (i + 1) * BLOCK)
-        dots(query, block, part)
+        dots(query, block, scores.subarray(i * BLOCK, (i + 1) * BLOCK))
       }
       const least = scores.toSorted()[Math.max(0, ids.length - limit)] ?? 0
       const found: Scored[] = []
@@ -123,12 +122,12 @@ function dots(query: Float32Array, block: Float32Array, scores: Float64Array) {
 }
 
 /** The nearest of these vectors, some at a time: of the others nothing stays in memory. */
-export function scan(dimensions: number, query: Float32Array, stored: Iterable<StoredVector>, limit: number): Scored[] {
+export function scan(query: Float32Array, stored: Iterable<StoredVector>, limit: number): Scored[] {
   let best: Scored[] = []
-  let rows = openRows(dimensions)
+  let rows = openRows(query.length)
   const compare = () => {
     best = [...best, ...rows.nearest(query, limit)].toSorted(better).slice(0, limit)
-    rows = openRows(dimensions)
+    rows = openRows(query.length)
   }
   for (const vector of stored) {
     rows.set(vector)

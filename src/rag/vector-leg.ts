@@ -22,7 +22,7 @@ export function vectorLeg(
 ): Scored[] {
   if (!documents) return vectors.search(query, limit)
   const found = passages.exceed(documents, COMPARED_MAX) && lookThrough(passages, vectors, query, limit, documents)
-  return found || scan(query.length, query, passages.vectorsOf(documents), limit)
+  return found || scan(query, passages.vectorsOf(documents), limit)
 }
 
 /** As many of the documents as are wanted, or nothing where the nearest of all hold too few of them. */
@@ -32,7 +32,8 @@ function lookThrough(passages: Passages, vectors: Vectors, query: Float32Array, 
     const nearest = vectors.search(query, most)
     const own = new Set(passages.among(JSON.stringify(nearest.map(({ id }) => id)), documents))
     if (own.size >= limit) return nearest.filter(({ id }) => own.has(id)).slice(0, limit)
-    if (own.size === 0) return undefined
+    const isAll = nearest.length < most
+    if (own.size === 0 || isAll) return undefined
     most = Math.ceil((SPARE * most * limit) / own.size)
   }
 }

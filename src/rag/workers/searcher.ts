@@ -167,8 +167,8 @@ function nearest(passages: Passages, vectors: Vectors | undefined, { vector, doc
   return vector && vectors ? vectorLeg(passages, vectors, vector, limit, documents) : []
 }
 
-function cosines(passages: Passages, { vector, model }: FindRequest, ids: number[]): Scored[] {
-  return vector ? scan(model.dimensions, vector, passages.vectors(ids), ids.length) : []
+function cosines(passages: Passages, { vector }: FindRequest, ids: number[]): Scored[] {
+  return vector ? scan(vector, passages.vectors(ids), ids.length) : []
 }
 
 function foundOf(passage: StoredPassage, score: number, legs: Hit['legs']): Found {
