@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import autocannon, { type Result } from 'autocannon'
 import { envoyCommand } from '../deploy/envoy.ts'
 import { freePorts } from '../deploy/ports.ts'
 import { onStack, percentile, progress, unlimited, visitor } from './bench-stack.ts'
 import { type Row, report, rowOf } from './report.ts'
-import { ask, type Run, type Target } from './wire.ts'
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +35,16 @@ const REMEMBERED = 10_000
 const START_MS_MAX = 10_000
 /** What the other services answer to someone signed in, through Envoy. */
 const elsewhere = ['/auth/me', '/rag/status'] as const
+interface Target {
+  port: number
+  path: string
+  headers: Record<string, string>
+}
+interface Run {
+  perSecond: number
+  /** Milliseconds, one for each answer. */
+  ms: number[]
+}
 type Name = `${keyof typeof routes} ${(typeof doors)[number]}` | (typeof elsewhere)[number]
 
 await onStack(counted, async ({ url, ports }) => {
@@ -54,7 +64,7 @@ await onStack(counted, async ({ url, ports }) => {
     // The first round warms what there is to warm and does not count.
     for (let round = 0; round <= rounds; round++) {
       const measure = async (name: Name, target: Target) => {
-        const run = await ask(target, connections, seconds)
+        const run = await ask(target)
         progress(`round ${round}/${rounds} ${name}: ${Math.round(run.perSecond)}/s, p50 ${p50(run).toFixed(2)} ms`)
         if (round > 0) runs.set(name, [...(runs.get(name) ?? []), run])
       }
@@ -78,6 +88,20 @@ await onStack(counted, async ({ url, ports }) => {
     for (const { stop } of others) await stop()
   }
 })
+
+/** One request over and over on every connection, each sent when the answer to the last has come. Rejects when an answer is not of 200 to 299. */
+async function ask({ port, path, headers }: Target): Promise<Run> {
+  const url = `http://127.0.0.1:${port}${path}`
+  const ms: number[] = []
+  const { errors, non2xx, duration } = await new Promise<Result>((resolve, reject) => {
+    const load = autocannon({ url, headers, connections, duration: seconds, sampleInt: 100 }, (error, result) =>
+      error ? reject(error) : resolve(result),
+    )
+    load.on('response', (_client, _status, _bytes, took) => ms.push(took))
+  })
+  if (errors + non2xx > 0) throw new Error(`${url}: ${errors} errors, ${non2xx} answers other than 200`)
+  return { perSecond: ms.length / duration, ms }
+}
 
 async function startGateway(services: number[], remembered: number) {
   const script = join(import.meta.dirname, 'hand-written-gateway.ts')

@@ -1,5 +1,6 @@
 // A person at the edge: registers, signs in, uploads, asks, over HTTP and nothing else.
 import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 
 const JOB_MS_MAX = 60_000
 const JOB_EVERY_MS = 50
@@ -45,6 +46,16 @@ export async function send(
   const text = await reply.text()
   const isJson = reply.headers.get('content-type')?.startsWith('application/json')
   return { status: reply.status, headers: reply.headers, text, body: isJson && text ? JSON.parse(text) : undefined }
+}
+
+/** Asks the edge how the services are until it tells what is wanted, and gives its last reply: of one too busy to answer in time it says "down". */
+export async function healthOnce(url: string, services: Record<'auth' | 'agent' | 'rag', 'up' | 'down'>): Promise<Reply> {
+  const late = Date.now() + BUSY_MS_MAX
+  while (true) {
+    const reply = await send(url, 'GET', '/health')
+    if (isDeepStrictEqual(reply.body?.services, services) || Date.now() > late) return reply
+    await pause(BUSY_EVERY_MS)
+  }
 }
 
 /** Asks as the refusal says to: again, as long as the service is unavailable. For what a test needs first, never for what it is about. */
