@@ -2,7 +2,7 @@
 NODE := node_modules/.bin/node
 STACK := exec $(NODE) deploy/main.ts
 # Search is measured beside the peers where they are.
-PEERS := $(if $(wildcard run/peers/bin/python),--peers)
+PEERS := $(if $(wildcard run/peers/bin/python),--peers all)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup smalltalk dev start stop restart status logs check edge-check test test-edge test-identity test-faults test-models test-search bench bench-peers bench-full bench-compare clean purge
@@ -86,7 +86,7 @@ bench-compare: setup ## Name the ratios that fell between two results: A=old.jso
 bench-peers: setup ## Bring Chroma, pgvector, LanceDB and usearch to run/peers and measure search beside them
 	@test -x run/peers/bin/python || python3 -m venv run/peers
 	@run/peers/bin/pip install -q -r benchmarks/peers.txt
-	@$(NODE) benchmarks/search.ts --peers $(ARGS)
+	@$(NODE) benchmarks/search.ts --peers all $(ARGS)
 
 test-search: setup ## Churn collections, open ten thousand of them, ask as a thousand users (long)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=3600 --jobs=1 $(or $(ARGS),test/search-long/*.long.ts)

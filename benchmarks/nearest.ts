@@ -12,6 +12,8 @@ export const DIMENSIONS = 384
 export const TOP = 10
 /** As in src/rag/vectors.ts, for all that are compared; so is efSearch. */
 export const [M, EF_CONSTRUCTION] = [16, 200]
+/** Those of others, as peers.py knows them. */
+const PEERS = ['Postgres with pgvector', 'usearch in process', 'LanceDB in process', 'Chroma']
 const python = resolve(import.meta.dirname, '../run/peers/bin/python')
 
 export interface Measured {
@@ -59,20 +61,34 @@ export function askBare(index: hnswlib.HierarchicalNSW, asked: Float32Array[]): 
   return measured
 }
 
+/** Those that 'all', or words with commas between them, name; none for no word. Throws for a word that names nobody. */
+export function peersNamed(words: string): string[] {
+  if (words === 'all') return PEERS
+  const found = words.split(',').flatMap(word => {
+    const some = PEERS.filter(name => word && name.toLowerCase().includes(word.toLowerCase()))
+    if (word && some.length === 0) throw new Error(`No peer is called ${word}: ${PEERS.join(', ')}`)
+    return some
+  })
+  return PEERS.filter(name => found.includes(name))
+}
+
 /**
- * The same questions to servers of others, each over its own interface; see peers.py. Their data lies in `home` meanwhile. The next one is
+ * The same questions to those of `names`, each over its own interface; see peers.py. Their data lies in `home` meanwhile. The next one is
  * begun when it is asked for, so that whoever looks at one has the machine to himself.
  */
 export async function* peers(
+  names: string[],
   home: string,
   vectors: Float32Array,
   asked: Float32Array[],
 ): AsyncGenerator<Measured & { name: string }> {
+  if (names.length === 0) return
   if (!existsSync(python)) return progress('No peers: make bench-peers brings them.')
   const [stored, questions] = [join(home, 'vectors.bin'), join(home, 'questions.bin')]
   writeFileSync(stored, vectors)
   writeFileSync(questions, Float32Array.from(asked.flatMap(vector => [...vector])))
-  const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, String(efSearch(vectors.length / DIMENSIONS))]
+  const ef = String(efSearch(vectors.length / DIMENSIONS))
+  const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, ef, ...names]
   const running = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   process.once('exit', () => running.kill()) // it ends the servers it has started
   for await (const line of createInterface(running.stdout)) {

@@ -1,6 +1,6 @@
 """Asks servers of others what benchmarks/search.ts asks rag: the same vectors, M, ef and number of results, one client.
 
-Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, ef. Prints a line of JSON for each, as it is done,
+Arguments: stored vectors and questions (float32, 384 wide), a folder for the servers' data, ef, names. Prints a line of JSON for each, as it is done,
 and reads a line before it goes on: meanwhile rag is asked, and nothing else shall be busy.
 """
 import json
@@ -135,7 +135,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by which what was started is ended
     stored_path, questions_path, home = sys.argv[1:4]
     stored, questions = read(stored_path), read(questions_path).tolist()
-    for name, peer in PEERS.items():
+    for name in sys.argv[5:]:
+        peer = PEERS[name]
         folder = Path(home) / peer.__name__
         folder.mkdir()
         folder.chmod(0o777)

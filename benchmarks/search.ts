@@ -12,7 +12,7 @@ import { documents, judgedQueries } from './beir.ts'
 import { openBenchLanes, settled } from './bench-lanes.ts'
 import { percentile, progress } from './bench-stack.ts'
 import { type Made, passages, question } from './clusters.ts'
-import { askBare, bareIndex, DIMENSIONS, EF_CONSTRUCTION, exact, M, type Measured, peers, TOP } from './nearest.ts'
+import { askBare, bareIndex, DIMENSIONS, EF_CONSTRUCTION, exact, M, type Measured, peers, peersNamed, TOP } from './nearest.ts'
 import { keptRows, type Row, report } from './report.ts'
 
 const { values } = parseArgs({
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     questions: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     text: { type: 'string' },
-    peers: { type: 'boolean', default: false },
+    peers: { type: 'string', default: '' }, // 'all', or some: 'pgvector,chroma'
   },
 })
 /** Passages of one document, which become visible together. */
@@ -43,6 +43,7 @@ const MANY = 10_000
 const BLOCK_MS_MAX = 20
 const OF_ITS = 'of its questions/s'
 const seed = Number(values.seed)
+const beside = peersNamed(values.peers)
 const home = mkdtempSync(join(tmpdir(), 'search-'))
 const rows: Row[] = []
 const SCAN = 'graph beside scan'
@@ -110,12 +111,13 @@ async function ofText(folder: string): Promise<Collection> {
   return { name: `${texts.length} chunks of ${basename(folder)}`, size: texts.length, asked, made: part }
 }
 
-/** Rows of sizes that were not measured this time, nor compared with a scan, stay as they were. */
+/** Rows of sizes that were not measured this time, nor compared with a scan, and of peers that were not asked, stay as they were. */
 function keep() {
   const older = keptRows('search')
   const sizeOf = ({ label }: Row) => Number.parseInt(label, 10)
   const begun = new Set(rows.filter(({ label }) => !label.includes(SCAN)).map(sizeOf))
-  const left = older.filter(one => !begun.has(sizeOf(one)) && !rows.some(({ label }) => label === one.label))
+  const isOfOther = ({ label }: Row) => peersNamed('all').some(name => !beside.includes(name) && label.includes(name))
+  const left = older.filter(one => (!begun.has(sizeOf(one)) || isOfOther(one)) && !rows.some(({ label }) => label === one.label))
   report({ ...about, rows: [...rows, ...left].toSorted((a, b) => sizeOf(a) - sizeOf(b)) })
 }
 
@@ -184,12 +186,12 @@ async function measure(collection: Collection) {
     Object.values(state.memory).reduce((sum, { bytes }) => sum + bytes, 0) / size / 1024,
     'KiB per chunk',
   )
-  if (values.peers) {
+  if (beside.length > 0) {
     await ours(lanes, dir, asked)
-    for await (const peer of peers(home, vectors, asked)) {
-      const beside = await ours(lanes, dir, asked)
+    for await (const peer of peers(beside, home, vectors, asked)) {
+      const again = await ours(lanes, dir, asked)
       const wanted = !peer.name.endsWith('in process') && size >= MANY ? { wanted: BESIDE_SERVERS } : {}
-      add(`rag beside ${peer.name}`, perSecond(beside) / tell(name, peer.name, peer, right), OF_ITS, { ...HIGHER, ...wanted })
+      add(`rag beside ${peer.name}`, perSecond(again) / tell(name, peer.name, peer, right), OF_ITS, { ...HIGHER, ...wanted })
     }
   }
   await lanes.close()
