@@ -1,6 +1,6 @@
 // The doors of a stack: which variable names each port, free ports for tests, and a clear word when one that was asked for is taken.
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type ListenOptions, type Server } from 'node:net'
 import type { Settings } from './environment.ts'
 import type { PartName } from './part.ts'
 
@@ -46,11 +46,11 @@ export async function freePorts(given: Partial<Ports>): Promise<Ports> {
   return ports as Ports
 }
 
-/** A port of loopback that nobody listens on just now and that is none of `taken`. */
+/** A port of loopback that nobody listens on just now, that is none of `taken`, and that nobody else is given here until this process ends. */
 export async function freePort(taken: number[] = []): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
-    if (!taken.includes(port) && (await isFree(port))) return port
+    if (!taken.includes(port) && (await isReserved(port))) return port
   }
   throw new Error(`No free port was found between ${LOWEST} and ${HIGHEST} on 127.0.0.1.`)
 }
@@ -68,15 +68,34 @@ export async function requireFree(parts: PartName[], ports: Ports): Promise<void
   if (busy.length > 0) throw new Error(busy.join('\n'))
 }
 
+/**
+ * Takes a free port for this process, though nothing listens there yet: processes that pick at the same time must not pick the same. What is
+ * held is a name of Linux's abstract sockets, which no file stands for and which goes with the process.
+ */
+async function isReserved(port: number): Promise<boolean> {
+  const holder = await listening({ path: `\0agent-backend-port-${port}` })
+  if (!holder) return false
+  if (!(await isFree(port))) {
+    holder.close()
+    return false
+  }
+  holder.unref()
+  return true
+}
+
 /** Can this loopback port be listened on now? */
 async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen({ port, host: '127.0.0.1', exclusive: true })
+  const server = await listening({ port, host: '127.0.0.1' })
+  server?.close()
+  return server !== undefined
+}
+
+async function listening(where: ListenOptions): Promise<Server | undefined> {
+  const server = createServer().listen({ ...where, exclusive: true })
   try {
     await once(server, 'listening')
-    return true
+    return server
   } catch {
-    return false
-  } finally {
-    server.close()
+    return undefined
   }
 }

@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
-import { freePorts, portsOf, requireFree } from '../../deploy/ports.ts'
+import { freePort, freePorts, portsOf, requireFree } from '../../deploy/ports.ts'
 
 t.test('a busy port is named in a sentence with the part that wanted it and the variable that moves it', async t => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -21,6 +22,40 @@ t.test('free ports keep those that were given, differ, and lie below what the ke
   t.equal(new Set(Object.values(ports)).size, 7)
   for (const port of Object.values(ports)) t.ok(port >= 15_000 && port < 32_768)
 })
+
+t.test(
+  'a port that was given out is not given out again, by no other process either, though nobody listens there yet',
+  async t => {
+    const { random } = Math
+    t.teardown(() => {
+      Math.random = random
+    })
+    /** Lets the next pick begin with `port`. */
+    const first = (port: number) => {
+      Math.random = () => {
+        Math.random = random
+        return (port - 15_000 + 0.5) / 17_000
+      }
+    }
+    const script = `const { freePort } = await import('${new URL('../../deploy/ports.ts', import.meta.url)}')
+    console.log(await freePort())
+    setInterval(() => {}, 1000)`
+    const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(other, 'exit')
+    t.teardown(() => other.kill())
+    const taken = Number(await once(other.stdout, 'data'))
+
+    first(taken)
+    const own = await freePort()
+    t.not(own, taken)
+    first(own)
+    t.not(await freePort(), own, 'nor by this one')
+    other.kill()
+    await ended
+    first(taken)
+    t.equal(await freePort(), taken, 'whoever has ended holds none')
+  },
+)
 
 t.test('ports come from their variables, and what is not a port is refused by name', async t => {
   t.match(portsOf({ GATEWAY_PORT: '8080' }), { gateway: 8080, auth: 5001, agent: 5002, rag: 5003 })
