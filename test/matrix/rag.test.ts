@@ -22,6 +22,8 @@ const target = async (who: Who) => (who === 'user' || who === 'key' ? document()
 const collection = async () => (await ask('POST', '/collections', { name: `c${++made}` })).body.id as string
 const receipt = (await ask('DELETE', `/documents/${(await document()).id}`)).body.receipt_id as string
 const evaluation = { queries: [{ query: 'number', relevant: ['x'] }], configurations: [{ name: 'one' }] }
+/** One for all: only a few of a user may wait. */
+const evaluated = (await ask('POST', '/evaluations', evaluation)).body.id as string
 
 /** For whoever may read or write documents at all. */
 const may = (status: number): [number, number, number, number, number, number] => [401, 403, status, status, status, status]
@@ -58,10 +60,7 @@ const table: Table = {
   'POST /v1/embeddings': { statuses: may(200), send: () => ({ body: { input: 'number' } }) },
   'POST /ingest': { statuses: may(403), send: () => ({ body: { file_paths: ['x.txt'] } }) },
   'POST /evaluations': { statuses: may(202), send: () => ({ body: evaluation }) },
-  'GET /evaluations/:id': {
-    statuses: own(200),
-    send: async () => ({ path: `/evaluations/${(await ask('POST', '/evaluations', evaluation)).body.id}` }),
-  },
+  'GET /evaluations/:id': { statuses: own(200), send: () => ({ path: `/evaluations/${evaluated}` }) },
   'POST /admin/reindex': { statuses: administer(409), send: () => ({ body: { action: 'rollback' } }) },
   'POST /admin/snapshot': { statuses: administer(202) },
   'GET /admin/index': { statuses: administer(200) },
