@@ -70,9 +70,19 @@ export function registerHealth(app: FastifyInstance, service: ServiceName, servi
     return { ...now('ready'), about }
   })
 
+  /** What the services say, asked once for all who want to know meanwhile: whoever is asked by a crowd must not seem down to it. */
+  let looking: Promise<(readonly [string, 'up' | 'down'])[]> | undefined
+  function look() {
+    looking ??= Promise.all(
+      Object.entries(services).map(async ([name, url]) => [name, (await readyAt(url)).up ? 'up' : 'down'] as const),
+    ).finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+
   app.get('/gateway/health', { config: open, schema: { hide: true, response: { 200: Whole, 503: Whole } } }, async (_, reply) => {
-    const asked = Object.entries(services).map(async ([name, url]) => [name, (await readyAt(url)).up ? 'up' : 'down'] as const)
-    const said = await Promise.all(asked)
+    const said = await look()
     const isWhole = said.every(([, state]) => state === 'up')
     const whole = { ...now(isWhole ? 'healthy' : 'degraded'), service: 'gateway', services: Object.fromEntries(said) }
     return reply.code(isWhole ? 200 : 503).send(whole)
