@@ -93,12 +93,12 @@ export function versionTable(database: Database) {
         )
         .map(({ version }) => version),
 
-    /** Does anything in the collection still need this text? */
+    /** Does anything in the collection still need this text? The crosses keep the text first: few have it, and many may be in a collection. */
     needsText: (collection: string, version: string) =>
       database.one(
-        `SELECT 1 FROM versions v JOIN documents d ON d.id = v.document_id
+        `SELECT 1 FROM versions v CROSS JOIN documents d ON d.id = v.document_id
            WHERE v.version = :version AND v.state <> 'gone' AND d.collection_id = :collection AND d.erasing = 0
-         UNION ALL SELECT 1 FROM jobs j JOIN documents d ON d.id = j.document_id
+         UNION ALL SELECT 1 FROM jobs j CROSS JOIN documents d ON d.id = j.document_id
            WHERE j.version = :version AND j.state IN ('queued', 'extracting', 'embedding') AND d.collection_id = :collection AND d.erasing = 0
          LIMIT 1`,
         { collection, version },
