@@ -16,13 +16,13 @@ const HOME = 'default'
 export type Collections = ReturnType<typeof openCollections>
 
 export function openCollections({ collections, documents, transaction }: Catalogue) {
-  const view = ({ id, name, description, owner, access, created_at }: VisibleCollection) => ({
+  const view = ({ id, name, description, owner, access, documents, created_at }: VisibleCollection) => ({
     id,
     name,
     description,
     owner,
     access,
-    documents: documents.count(id),
+    documents,
     created_at: new Date(created_at).toISOString(),
   })
 

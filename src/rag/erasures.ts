@@ -195,7 +195,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
     async collection(collection: string): Promise<{ documents: number; pending: boolean }> {
       const count = await exclusive(collection, async () => {
         collections.markErasing(collection)
-        return documents.count(collection)
+        return collections.documentsIn(collection)
       })
       const owner = collections.ownerOf(collection)
       await aMoment(attempt(() => followCollection(collection, owner), { collection_id: collection }))

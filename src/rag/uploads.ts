@@ -109,7 +109,7 @@ export function openUploads({ catalogue, collections, originals, exclusive, idem
   /** Refuses bytes that are new when there is no room for them or for their jobs. */
   function requireRoom(user: string, owner: string, fresh: readonly Spooled[]) {
     queue.room(user, fresh.length)
-    const bytes = fresh.reduce((sum, file) => sum + file.bytes, holdings.bytesOf(owner))
+    const bytes = fresh.reduce((sum, file) => sum + file.bytes, catalogue.collections.bytesOf(owner))
     if (bytes > userBytesMax) {
       throw failure('storage_full', `The owner of this collection may store ${userBytesMax} bytes; delete something first`)
     }

@@ -238,7 +238,7 @@ t.test('a full queue says unavailable with a time, and stores nothing', async t 
   // Eight of a user run at once; two more may wait, since one user may fill half of the queue.
   for (let n = 1; n <= 10; n++) await upload('ann', `${n}`, `${n}`)
   await t.rejects(upload('ann', '11', '11'), { code: 'unavailable', extras: { headers: { 'retry-after': 30 } } })
-  t.equal(catalogue.documents.count(collections.home('ann').id), 10)
+  t.equal(catalogue.collections.documentsIn(collections.home('ann').id), 10)
   await t.resolves(upload('bob', '11', '11'), 'another user still finds room')
 })
 

@@ -11,6 +11,8 @@ export interface CollectionRow {
 }
 /** A collection as one user sees it: what she may do there. */
 export interface VisibleCollection extends CollectionRow {
+  /** How many documents there are in it. */
+  documents: number
   access: 'owner' | 'read' | 'write'
 }
 export interface GrantRow {
@@ -18,10 +20,13 @@ export interface GrantRow {
   access: 'read' | 'write'
 }
 
+// Hers, and those shared with her: each is found by its own index.
 const visible = `
-  SELECT c.id, c.owner, c.name, c.description, c.created_at, CASE WHEN c.owner = :user THEN 'owner' ELSE g.access END AS access
-  FROM collections c LEFT JOIN grants g ON g.collection_id = c.id AND g.user_id = :user
-  WHERE c.erasing = 0 AND (c.owner = :user OR g.user_id IS NOT NULL)`
+  SELECT id, owner, name, description, created_at, documents, 'owner' AS access
+  FROM collections WHERE owner = :user AND erasing = 0
+  UNION ALL SELECT c.id, c.owner, c.name, c.description, c.created_at, c.documents, g.access
+  FROM grants g CROSS JOIN collections c ON c.id = g.collection_id
+  WHERE g.user_id = :user AND c.owner <> :user AND c.erasing = 0`
 
 export function collectionTable(database: Database) {
   return {
@@ -35,15 +40,14 @@ export function collectionTable(database: Database) {
     },
 
     visible: (user: string, collection: string) =>
-      database.one<VisibleCollection>(`${visible} AND c.id = :collection`, { user, collection }),
+      database.one<VisibleCollection>(`SELECT * FROM (${visible}) WHERE id = :collection`, { user, collection }),
 
     /** Everything `user` may read, newest first; `after` is the id the page before ended with. */
     allVisible: (user: string, limit: number, after: string | null = null) =>
-      database.all<VisibleCollection>(`${visible} AND (:after IS NULL OR c.id < :after) ORDER BY c.id DESC LIMIT :limit`, {
-        user,
-        limit,
-        after,
-      }),
+      database.all<VisibleCollection>(
+        `SELECT * FROM (${visible}) ${after === null ? '' : 'WHERE id < :after'} ORDER BY id DESC LIMIT :limit`,
+        { user, limit, ...(after !== null && { after }) },
+      ),
 
     named: (owner: string, name: string) =>
       database.one<CollectionRow>('SELECT * FROM collections WHERE owner = :owner AND name = :name AND erasing = 0', {
@@ -55,6 +59,14 @@ export function collectionTable(database: Database) {
 
     count: (owner: string) =>
       database.one<{ n: number }>('SELECT count(*) AS n FROM collections WHERE owner = :owner', { owner })?.n ?? 0,
+
+    /** How many documents there are in it. */
+    documentsIn: (id: string) =>
+      database.one<{ n: number }>('SELECT documents AS n FROM collections WHERE id = :id', { id })?.n ?? 0,
+
+    /** Bytes of the originals in everything `owner` owns, those of older versions among them. */
+    bytesOf: (owner: string) =>
+      database.one<{ n: number | null }>('SELECT sum(bytes) AS n FROM collections WHERE owner = :owner', { owner })?.n ?? 0,
 
     ids: () => database.all<{ id: string }>('SELECT id FROM collections ORDER BY id').map(({ id }) => id),
 

@@ -82,13 +82,15 @@ export function documentTable(database: Database) {
     inCollection: (collection: string) =>
       database.all<{ id: string }>('SELECT id FROM documents WHERE collection_id = :collection AND erasing = 0', { collection }),
 
-    // Each condition only where it is wanted: an index serves no condition that may be none.
+    // Each condition only where it is wanted: an index serves no condition that may be none. Of each collection the first of the page, of
+    // these the page.
     list: ({ state, name, after, ...rest }: DocumentFilter) =>
       database.all<DocumentRow>(
-        `SELECT * FROM documents
-         WHERE collection_id IN (SELECT value FROM json_each(:collections)) AND erasing = 0 ${state ? 'AND state = :state' : ''}
-           ${name === null ? '' : 'AND title = :name'} ${after === null ? '' : 'AND id < :after'}
-         ORDER BY id DESC LIMIT :limit`,
+        `SELECT d.* FROM json_each(:collections) c CROSS JOIN documents d ON d.id IN (
+           SELECT id FROM documents WHERE collection_id = c.value AND erasing = 0 ${state ? 'AND state = :state' : ''}
+             ${name === null ? '' : 'AND title = :name'} ${after === null ? '' : 'AND id < :after'}
+           ORDER BY id DESC LIMIT :limit)
+         ORDER BY d.id DESC LIMIT :limit`,
         { ...rest, ...(state && { state }), ...(name !== null && { name }), ...(after !== null && { after }) },
       ),
 
@@ -117,11 +119,6 @@ export function documentTable(database: Database) {
         'SELECT id, metadata FROM documents WHERE collection_id = :collection AND version IS NOT NULL AND erasing = 0',
         { collection },
       ),
-
-    count: (collection: string) =>
-      database.one<{ n: number }>('SELECT count(*) AS n FROM documents WHERE collection_id = :collection AND erasing = 0', {
-        collection,
-      })?.n ?? 0,
 
     /** New bytes were accepted for it: `job` will make the next version. */
     renew: (row: Pick<DocumentRow, 'id' | 'original' | 'bytes' | 'job_id' | 'source' | 'metadata'>) =>

@@ -51,12 +51,5 @@ export function holdingTable(database: Database) {
     /** The files of all that nobody in the collection needs are gone. */
     letGoUnneeded: (collection: string) =>
       database.run(`DELETE FROM holdings AS h WHERE collection_id = :collection AND NOT ${NEEDED}`, { collection }),
-
-    /** Bytes of the originals in everything `owner` owns, those of older versions among them. */
-    bytesOf: (owner: string) =>
-      database.one<{ n: number | null }>(
-        'SELECT sum(h.bytes) AS n FROM collections c JOIN holdings h ON h.collection_id = c.id WHERE c.owner = :owner',
-        { owner },
-      )?.n ?? 0,
   }
 }

@@ -87,7 +87,7 @@ export function jobTable(database: Database) {
     /** Versions being made in a collection. */
     making: (collection: string) =>
       database.all<{ document_id: string; version: string }>(
-        `SELECT j.document_id, j.version FROM jobs j JOIN documents d ON d.id = j.document_id
+        `SELECT j.document_id, j.version FROM jobs j CROSS JOIN documents d ON d.id = j.document_id
          WHERE d.collection_id = :collection AND j.version IS NOT NULL AND j.${unfinished}`,
         { collection },
       ),
