@@ -46,6 +46,8 @@ export interface Visitor {
   url: string
   refresh_token: string
   headers: { authorization: string }
+  /** Signs in once more: a new session, whose tokens are in the answer. */
+  signIn(): Promise<Answer>
   /** One request; resolves with its status, its body's text and how long the whole of it took. */
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
   /** Uploads a text and resolves when it can be found. */
@@ -69,13 +71,15 @@ export async function visitor(url: string, username: string, from?: string): Pro
   const origin: Record<string, string> = from ? { 'x-forwarded-for': from } : {}
   const registered = await send(`${url}/auth/register`, 'POST', account, origin)
   if (registered.status !== 201) throw new Error(`register: ${registered.status} ${registered.text}`)
-  const { token, refresh_token } = JSON.parse((await send(`${url}/auth/login`, 'POST', account, origin)).text)
+  const signIn = () => send(`${url}/auth/login`, 'POST', account, origin)
+  const { token, refresh_token } = JSON.parse((await signIn()).text)
   const headers = { authorization: `Bearer ${token}`, ...origin }
   const as: Visitor['send'] = (method, path, body, more) => send(url + path, method, body, { ...headers, ...more })
   return {
     url,
     refresh_token,
     headers,
+    signIn,
     send: as,
     async add(title, text) {
       const { status, text: reply } = await as('POST', '/rag/documents', { title, text })

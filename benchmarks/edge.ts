@@ -33,7 +33,7 @@ const doors = ['direct', 'bare envoy', 'envoy', 'gateway', 'remembering gateway'
 const REMEMBERED = 10_000
 /** Longest wait for the Envoy that only passes on to answer, in milliseconds. */
 const START_MS_MAX = 10_000
-/** What the other services answer to someone signed in, through Envoy. */
+/** What the other services answer to someone signed in; of auth it is who she is, for it has no status. */
 const elsewhere = ['/auth/me', '/rag/status'] as const
 interface Target {
   port: number
@@ -45,7 +45,8 @@ interface Run {
   /** Milliseconds, one for each answer. */
   ms: number[]
 }
-type Name = `${keyof typeof routes} ${(typeof doors)[number]}` | (typeof elsewhere)[number]
+type Kind = keyof typeof routes | (typeof elsewhere)[number]
+type Name = `${Kind} ${(typeof doors)[number]}`
 
 await onStack(counted, async ({ url, ports }) => {
   const { headers } = await visitor(url, 'bench')
@@ -74,7 +75,11 @@ await onStack(counted, async ({ url, ports }) => {
           await measure(`${kind} ${door}`, { port: port[door], path, headers: kind === 'public' ? {} : headers })
         }
       }
-      for (const path of elsewhere) await measure(path, { port: port.envoy, path, headers })
+      for (const path of elsewhere) {
+        const [, service, own] = path.split('/') as ['', 'auth' | 'rag', string]
+        await measure(`${path} direct`, { port: ports[service], path: `/${own}`, headers })
+        for (const door of ['envoy', 'gateway'] as const) await measure(`${path} ${door}`, { port: port[door], path, headers })
+      }
     }
     report({
       name: 'edge',
@@ -186,17 +191,21 @@ function rowsOf(runs: Map<Name, Run[]>): Row[] {
     }),
     rowOf('authenticated, added by Envoy at p50', 'ms', added('envoy'), { better: 'lower', wanted: 1 }),
     rowOf('authenticated, added by the bare Envoy at p50', 'ms', added('bare envoy')),
-    ...(['public', 'authenticated'] as const).flatMap(kind =>
-      doors.flatMap(door => [
-        rowOf(`${kind}, ${door}`, 'requests/s', speeds(`${kind} ${door}`)),
-        rowOf(`${kind}, ${door}, p50`, 'ms', of(`${kind} ${door}`).map(p50)),
-        rowOf(
-          `${kind}, ${door}, p99`,
-          'ms',
-          of(`${kind} ${door}`).map(({ ms }) => percentile(ms, 0.99)),
-        ),
-      ]),
+    ...elsewhere.map(path =>
+      rowOf(`${path}, Envoy beside the gateway`, 'times', ratio(`${path} envoy`, `${path} gateway`), { better: 'higher' }),
     ),
-    ...elsewhere.map(path => rowOf(`${path}, envoy`, 'requests/s', speeds(path))),
+    ...([...Object.keys(routes), ...elsewhere] as Kind[]).flatMap(kind =>
+      doors
+        .filter(door => runs.has(`${kind} ${door}`))
+        .flatMap(door => [
+          rowOf(`${kind}, ${door}`, 'requests/s', speeds(`${kind} ${door}`)),
+          rowOf(`${kind}, ${door}, p50`, 'ms', of(`${kind} ${door}`).map(p50)),
+          rowOf(
+            `${kind}, ${door}, p99`,
+            'ms',
+            of(`${kind} ${door}`).map(({ ms }) => percentile(ms, 0.99)),
+          ),
+        ]),
+    ),
   ]
 }

@@ -104,15 +104,16 @@ async function live(url: string, me: Visitor, number: number, until: number, sam
       ],
       [0.93, 'list', () => me.send('GET', '/rag/documents?limit=10')],
       [0.98, 'upload', () => me.send('POST', '/rag/documents', { title: `${turn}.txt`, text: textOf(turn + 7 * number) })],
-      [1, 'refresh', () => send(`${url}/auth/refresh`, 'POST', { refresh_token: refresh })],
+      [0.99, 'refresh', () => send(`${url}/auth/refresh`, 'POST', { refresh_token: refresh })],
+      [1, 'sign in', () => me.signIn()],
     ]
     const [, route, act] = acts.find(([below]) => dice < below) as (typeof acts)[number]
     const answer = await act().catch(() => ({ status: 0, text: '', ms: 0 }))
     samples.push({ route, status: answer.status, ms: answer.ms })
-    if (route === 'refresh' && answer.status === 200) {
-      const renewed = JSON.parse(answer.text)
-      refresh = renewed.refresh_token
-      me.headers.authorization = `Bearer ${renewed.token}`
+    if ((route === 'refresh' || route === 'sign in') && answer.status === 200) {
+      const session = JSON.parse(answer.text)
+      refresh = session.refresh_token
+      me.headers.authorization = `Bearer ${session.token}`
     }
     await pause(-Math.log(1 - next()) * THINKING_MS)
   }
