@@ -118,7 +118,7 @@ export function openConversations(redis: Redis) {
   const drop = async (userId: string, id: string) =>
     Number(await remove([indexKey(userId), bytesKey(userId), key(userId, id), messagesKey(userId, id)], [id])) > 0
 
-  return {
+  const self = {
     /** An id for a conversation that begins; it exists once something is appended. */
     next: () => randomBytes(16).toString('hex'),
 
@@ -180,8 +180,12 @@ export function openConversations(redis: Redis) {
       if (!(await drop(userId, id))) throw failure('not_found')
     },
 
-    /** Takes what came from a document out of a conversation. */
-    async forget(userId: string, id: string, documentId: string) {
+    /** Takes what came from a document out of a conversation, or out of all of them. */
+    async forget(userId: string, documentId: string, id?: string) {
+      if (!id) {
+        for (const one of await redis.zrange(indexKey(userId), '0', '-1')) await self.forget(userId, documentId, one)
+        return
+      }
       for (const was of await redis.lrange(messagesKey(userId, id), 0, -1)) {
         const message = JSON.parse(was) as Kept
         if (message.role === 'user' || !documentsOf(message.segments).includes(documentId)) continue
@@ -197,6 +201,7 @@ export function openConversations(redis: Redis) {
       for (const id of await redis.zrange(indexKey(userId), '0', '-1')) await drop(userId, id)
     },
   }
+  return self
 }
 
 function view(message: Kept) {

@@ -37,7 +37,7 @@ export function openErasures({ redis, holdings, runs, conversations, budget, log
   let looking = Promise.resolve()
 
   const letGo = ({ kind, userId, id }: Holding, documentId: string) =>
-    kind === 'run' ? runs.forget(userId, id, documentId) : conversations.forget(userId, id, documentId)
+    kind === 'run' && id ? runs.forget(userId, id, documentId) : conversations.forget(userId, documentId, id)
 
   /** Takes what came from the documents out of what the holders hold. */
   async function release(documents: string[], holders: Holding[]) {

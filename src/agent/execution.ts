@@ -94,7 +94,7 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
     if (!conversation) return
     const exchange = { question: ask.question, segments, grounded, run_id }
     const { id, isNew } = conversation
-    const note = holdings.noting([{ by: { kind: 'conversation', userId, id }, heldMs: NOTED_MS }])
+    const note = holdings.noting([{ by: { kind: 'conversations', userId }, heldMs: NOTED_MS }])
     await conversations.append(userId, id, isNew, exchange, note)
   }
 

@@ -14,10 +14,12 @@ const AGAIN_MAX = 100
 /** Erased documents by when the eraser is to come again. */
 const AGAIN = 'erased_again'
 
+/** A run, a conversation, or all conversations of a user: notes name them together, so that they are not more with every question. */
 export interface Holding {
-  kind: 'run' | 'conversation'
+  kind: 'run' | 'conversation' | 'conversations'
   userId: string
-  id: string
+  /** Of the run or the conversation. */
+  id?: string
 }
 
 // KEYS: notes of a document. ARGV: of each holding its name and the ms it is held for. Holdings past their time go, so the notes stay as
@@ -48,7 +50,10 @@ export function openHoldings(redis: Redis) {
      * each is noted once.
      */
     noting(holders: { by: Holding; heldMs: number }[]): (documents: string[]) => Promise<unknown> {
-      const held = holders.flatMap(({ by: { kind, userId, id }, heldMs }) => [`${kind} ${userId} ${id}`, heldMs])
+      const held = holders.flatMap(({ by: { kind, userId, id }, heldMs }) => [
+        [kind, userId, id].filter(Boolean).join(' '),
+        heldMs,
+      ])
       const known = new Set<string>()
       return documents => {
         const unknown = [...new Set(documents)].filter(one => !known.has(one))
@@ -68,7 +73,7 @@ export function openHoldings(redis: Redis) {
       await whenFull('SET', markKey(documentId), '1', 'PX', MARK_MS)
       const notes = await redis.zrange(notesKey(documentId), '0', '-1')
       return notes.map(one => {
-        const [kind, userId = '', id = ''] = one.split(' ')
+        const [kind, userId = '', id] = one.split(' ')
         return { kind: kind as Holding['kind'], userId, id }
       })
     },

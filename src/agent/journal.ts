@@ -22,7 +22,8 @@ export type Journal = ReturnType<typeof openJournal>
 export function openJournal(runs: Runs, holdings: Holdings, id: string, { userId, ask, conversation, isFollowed }: Entry) {
   const own: Holding = { kind: 'run', userId, id }
   const keeper: Holding | undefined = conversation && { kind: 'conversation', userId, id: conversation.id }
-  const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...(keeper ? [{ by: keeper, heldMs: NOTED_MS }] : [])])
+  const noted = keeper ? [{ by: { kind: 'conversations', userId } as const, heldMs: NOTED_MS }] : []
+  const note = holdings.noting([{ by: own, heldMs: HELD_MS }, ...noted])
   const waiting: Told[] = []
   const held = new Set<string>()
   let written: Promise<unknown> = Promise.resolve()

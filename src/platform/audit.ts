@@ -13,6 +13,8 @@ const EVENTS_MAX = 1_000_000
 const MINUTE_MS = 60_000
 /** Callers counted at once; beyond it, repetitions of new ones go untold until the minute ends. */
 const REPEATED_MAX = 10_000
+/** Repetitions told together; requests that come meanwhile wait for no more of them. */
+const TOLD_AT_ONCE = 100
 
 export interface AuditEvent {
   action: string
@@ -64,10 +66,13 @@ export function registerAudit(app: FastifyInstance, service: ServiceName) {
       store(event).catch(lost)
     }
   })
-  const tell = () => {
-    const told = [...repeated.values()].filter(({ count }) => count > 0).map(({ event, count }) => store({ ...event, count }))
+  const tell = async () => {
+    const told = [...repeated.values()].filter(({ count }) => count > 0)
     repeated.clear()
-    return Promise.all(told).catch(lost)
+    while (told.length > 0) {
+      const some = told.splice(-TOLD_AT_ONCE)
+      await Promise.all(some.map(({ event, count }) => store({ ...event, count }))).catch(lost)
+    }
   }
   const timer = setInterval(tell, MINUTE_MS)
   app.addHook('preClose', async () => {

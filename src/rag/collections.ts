@@ -5,8 +5,9 @@ import type { Catalogue } from './store/catalogue.ts'
 import type { CollectionRow, GrantRow, VisibleCollection } from './store/tables/collections.ts'
 import type { DocumentRow } from './store/tables/documents.ts'
 
-/** Collections one user may own, and users one collection may be shared with. */
+/** Collections one user may own, collections that may be shared with her, and users one collection may be shared with. */
 const COLLECTIONS_MAX = 1000
+const SHARED_MAX = 1000
 const GRANTS_MAX = 1000
 /** Collections one question may reach; see `searched`. */
 const SEARCHED_MAX = 50
@@ -135,8 +136,11 @@ export function openCollections({ collections, documents, transaction }: Catalog
         const collection = self.owned(user, id)
         if (other === user) throw failure('conflict', 'You own this collection')
         const grants = collections.grants(id)
-        if (grants.length >= GRANTS_MAX && !grants.some(({ user_id }) => user_id === other)) {
-          throw failure('conflict', `This collection is shared with ${GRANTS_MAX} users, the most allowed`)
+        if (!grants.some(({ user_id }) => user_id === other)) {
+          if (grants.length >= GRANTS_MAX)
+            throw failure('conflict', `This collection is shared with ${GRANTS_MAX} users, the most allowed`)
+          if (collections.sharedWith(other) >= SHARED_MAX)
+            throw failure('conflict', `${SHARED_MAX} collections are shared with that user, the most allowed`)
         }
         collections.grant(collection.id, other, access)
       })

@@ -15,7 +15,7 @@ const LOOK_MS = 1000
 const ENTRIES = 100
 const CURSOR = 'erasures'
 
-export function openErasureStream({ redis, catalogue: { erasures }, log }: Parts) {
+export function openErasureStream({ redis, catalogue: { erasures, later }, log }: Parts) {
   let timer: NodeJS.Timeout | undefined
   const whenFull = openWhenFull(redis)
   let looking: Promise<void> = Promise.resolve()
@@ -24,13 +24,13 @@ export function openErasureStream({ redis, catalogue: { erasures }, log }: Parts
     for (;;) {
       const start = erasures.cursor(CURSOR)
       const entries = await redis.xrange(ERASURES_STREAM, start ? `(${start}` : '-', '+', 'COUNT', ENTRIES)
-      for (const [id, fields] of entries) {
-        const { user, document } = read(fields)
-        if (user && !document) await eraseUser(user)
-        erasures.moveCursor(CURSOR, id)
-      }
       const last = entries.at(-1)
       if (!last) return
+      for (const [, fields] of entries) {
+        const { user, document } = read(fields)
+        if (user && !document) await eraseUser(user)
+      }
+      await later(() => erasures.moveCursor(CURSOR, last[0]))
       await whenFull('SET', cursorKey('rag'), last[0])
     }
   }

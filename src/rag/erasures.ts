@@ -57,15 +57,15 @@ const AGAIN_MS = 5000
 const MOMENT_MS = 5000
 
 export function openErasures({ catalogue, originals, exclusive, queue, mend, write, stream, log }: Parts) {
-  const { collections, documents, versions, holdings, jobs, erasures, transaction } = catalogue
+  const { collections, documents, versions, holdings, jobs, erasures, later: durably } = catalogue
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
   const underWay = new Set<Promise<void>>()
 
   /** Marks a document: from here on the erasure happens, whatever becomes of this process. */
-  function intend(user: string, document_id: string): ErasureRow {
+  async function intend(user: string, document_id: string): Promise<ErasureRow> {
     const receipt = id()
-    transaction(() => {
+    await durably(() => {
       const document = documents.byId(document_id)
       if (!document) throw failure('not_found')
       const names = versions.of(document_id).map(({ version }) => version)
@@ -83,7 +83,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
       const { stage, user_id, document_id, versions: names } = found(receipt)
       if (stage !== 'announcing') return
       const entry = await stream.announce({ user: user_id, document: document_id, versions: JSON.parse(names) })
-      erasures.announced(receipt, entry)
+      await durably(() => erasures.announced(receipt, entry))
     })
 
   async function removeDocument({ id: receipt, collection_id, document_id }: ErasureRow) {
@@ -102,7 +102,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
         originals: await originals.remove(collection_id, 'originals', files),
         jobs: jobs.countOf(document_id),
       }
-      transaction(() => {
+      await durably(() => {
         documents.remove(document_id)
         if (gone) collections.follow(collection_id, gone.position)
         erasures.removed(receipt, JSON.stringify(counts))
@@ -112,10 +112,12 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
 
   /** Takes a collection that is marked to its end: every document by itself, then the folder. */
   async function followCollection(collection: string, owner: string) {
-    for (const { id } of documents.inCollection(collection)) {
-      if (isClosed) return
-      const erasure = intend(owner, id)
-      await follow(erasure.id)
+    for (let some = documents.someOf(collection); some.length > 0; some = documents.someOf(collection)) {
+      for (const { id } of some) {
+        if (isClosed) return
+        const erasure = await intend(owner, id)
+        await follow(erasure.id)
+      }
     }
     if (documents.holds(collection)) return
     await exclusive(collection, async () => {
@@ -186,7 +188,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
   const self = {
     /** Erases a document. What could not be finished at once is said by `pending` and goes on by itself. */
     async document(user: string, collection: string, document: string): Promise<Receipt> {
-      const erasure = await exclusive(collection, async () => intend(user, document))
+      const erasure = await exclusive(collection, () => intend(user, document))
       await aMoment(attempt(() => follow(erasure.id), { document_id: document }))
       return receiptOf(found(erasure.id))
     },
@@ -194,7 +196,7 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
     /** Erases a collection with all its documents; what takes longer than a moment goes on by itself and is `pending`. */
     async collection(collection: string): Promise<{ documents: number; pending: boolean }> {
       const count = await exclusive(collection, async () => {
-        collections.markErasing(collection)
+        await durably(() => collections.markErasing(collection))
         return collections.documentsIn(collection)
       })
       const owner = collections.ownerOf(collection)

@@ -94,7 +94,7 @@ t.test('events are kept in the order they were told, whatever is noted in betwee
   t.match(await conversations.one(user, conversation_id), { messages: [{ role: 'user' }, { content: 'Yes.', run_id: id }] })
   t.same(
     (await redis.zrange('cited:{document-0}', '0', '-1')).toSorted(),
-    [`conversation ${user} ${conversation_id}`, `run ${user} ${id}`],
+    [`conversations ${user}`, `run ${user} ${id}`],
     'erasing the document finds both',
   )
   t.equal(await redis.zcard('cited:{unheld}'), 2)
@@ -175,4 +175,21 @@ t.test('news that came between two looks is not waited for', async t => {
   await waiting
   bell.close()
   t.match(await runs.one(user, 'one'), { state: 'cancelled' })
+})
+
+t.test('who holds something of a document is noted once a user, however often she asks, and all of it goes with it', async t => {
+  const user = await person('dot')
+  const citing = executing(async (_, { tell }) => {
+    tell({ event: 'delta', data: { text: 'Yes.' } }, ['much-asked'])
+    return { ...nothing, segments: [{ text: 'Yes.', from: ['much-asked'] }] }
+  })
+  for (let i = 0; i < 3; i += 1) await (await citing(user)).ended
+  const notes = (await redis.zrange('cited:{much-asked}', '0', '-1')).filter(one => one.startsWith('conversation'))
+  t.same(notes, [`conversations ${user}`])
+
+  await erasures.release(['much-asked'], await holdings.take('much-asked'))
+  const { conversations: kept } = await conversations.list(user, 10)
+  t.equal(kept.length, 3)
+  for (const { id } of kept)
+    t.notMatch(JSON.stringify((await conversations.one(user, id)).messages), /Yes/, 'of no conversation anything is left')
 })

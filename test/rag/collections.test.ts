@@ -1,5 +1,8 @@
 // Collections and grants over HTTP (routes/collections.ts): what each share allows, and what taking it back takes.
+import { join } from 'node:path'
 import t from 'tap'
+import { openDatabase } from '../../src/rag/store/database.ts'
+import { schemas } from '../../src/rag/store/schema.ts'
 import { house } from './house.ts'
 
 const { person, app, dataDir } = await house(t)
@@ -95,4 +98,22 @@ t.test('when a user is erased by auth, everything of hers goes from rag, files i
     'whoever holds a copy is told',
   )
   while (!(await app.redis.get('erasures:cursor:rag'))) await new Promise(setImmediate)
+})
+
+t.test('nobody can be given collections without end', async t => {
+  const dee = await person('dee')
+  const made = async (name: string) => (await ann.send('POST', '/collections', { name })).body.id
+  const [one, another] = [await made('one more'), await made('another')]
+  const catalogue = openDatabase(join(dataDir, 'catalogue.sqlite'), schemas)
+  t.teardown(() => catalogue.close())
+  catalogue.run(
+    `INSERT INTO collections (id, owner, name, description, created_at)
+     SELECT 'of-eve-' || value, 'eve', value, '', 1 FROM generate_series(1, 999)`,
+  )
+  catalogue.run(`INSERT INTO grants SELECT id, '${dee.user_id}', 'read' FROM collections WHERE owner = 'eve'`)
+  t.equal((await grant(one, dee.user_id, 'read')).status, 204)
+  t.match(await grant(another, dee.user_id, 'read'), { status: 409, body: { code: 'conflict' } })
+  t.equal((await grant(one, dee.user_id, 'write')).status, 204, 'what she has can be changed')
+  t.equal((await dee.send('DELETE', `/collections/of-eve-1/grants/${dee.user_id}`)).status, 204)
+  t.equal((await grant(another, dee.user_id, 'read')).status, 204, 'and given where there is room again')
 })

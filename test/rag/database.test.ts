@@ -1,7 +1,9 @@
-// Twin of src/rag/store/database.ts: what holds for any file behind its door.
+// Twin of src/rag/store/database.ts, what holds for any file behind its door; and of tables/idempotency.ts.
 import { join } from 'node:path'
 import t from 'tap'
+import { openCatalogue } from '../../src/rag/store/catalogue.ts'
 import { openDatabase } from '../../src/rag/store/database.ts'
+import { schemas } from '../../src/rag/store/schema.ts'
 import { dataFolder } from './parts.ts'
 
 t.test('a database that finds no room on its disk says so', async t => {
@@ -31,4 +33,22 @@ t.test('what is written outside of a transaction counts for the log as well, wha
   t.equal(emptied, 1)
   repeat(500, () => database.run('DELETE FROM rows'))
   t.equal(emptied, 3)
+})
+
+t.test('answers that are too old go a hundred with each new one, and one that is still there does not count', async t => {
+  const path = await dataFolder(t)
+  const { idempotency, close } = openCatalogue(path)
+  t.teardown(close)
+  const row = { user_id: 'ann', route: 'POST /documents', fingerprint: 'f', status: 202, reply: '{}' }
+  const raw = openDatabase(join(path, 'catalogue.sqlite'), schemas)
+  t.teardown(() => raw.close())
+  raw.run(`INSERT INTO idempotency SELECT 'ann', 'POST /documents', value, 'f', 202, 'old', value FROM generate_series(1, 250)`)
+  const left = () => raw.one<{ n: number }>('SELECT count(*) AS n FROM idempotency')?.n
+  t.equal(idempotency.find('ann', 'POST /documents', '250'), undefined)
+  idempotency.insert({ ...row, key: '250' })
+  t.equal(left(), 150)
+  t.match(idempotency.find('ann', 'POST /documents', '250'), { reply: '{}' })
+  idempotency.insert({ ...row, key: 'new' })
+  idempotency.insert({ ...row, key: 'newer' })
+  t.equal(left(), 3)
 })

@@ -31,7 +31,7 @@ const walking: Record<string, string> = {
   'collections.erasing': 'those of an index that holds only these',
   'collections.remove': 'has nothing left in it',
   'collections.grants': 'at most a hundred',
-  'documents.inCollection': 'when a collection is erased',
+  'documents.someOf': 'ends after some, in the order of an index',
   'documents.shown': 'when a collection is mended',
   'documents.described': 'in a thread of its own',
   'documents.searchable': 'ends with the first',

@@ -111,6 +111,10 @@ export function collectionTable(database: Database) {
         { collection, user, access },
       ),
 
+    /** How many collections are shared with a user. */
+    sharedWith: (user: string) =>
+      database.one<{ n: number }>('SELECT count(*) AS n FROM grants WHERE user_id = :user', { user })?.n ?? 0,
+
     revoke: (collection: string, user: string) =>
       database.run('DELETE FROM grants WHERE collection_id = :collection AND user_id = :user', { collection, user }),
 

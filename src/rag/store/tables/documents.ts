@@ -36,6 +36,9 @@ export interface DocumentFilter {
   limit: number
 }
 
+/** Documents taken at once by who takes one after the other. */
+const SOME = 500
+
 /** A version of a document as a collection's file shows it, or should. */
 export interface Shown {
   document: string
@@ -79,8 +82,12 @@ export function documentTable(database: Database) {
             { collection, source },
           ),
 
-    inCollection: (collection: string) =>
-      database.all<{ id: string }>('SELECT id FROM documents WHERE collection_id = :collection AND erasing = 0', { collection }),
+    /** The first of those in a collection. */
+    someOf: (collection: string) =>
+      database.all<{ id: string }>(
+        'SELECT id FROM documents WHERE collection_id = :collection AND erasing = 0 ORDER BY id LIMIT :some',
+        { collection, some: SOME },
+      ),
 
     // Each condition only where it is wanted: an index serves no condition that may be none. Of each collection the first of the page, of
     // these the page.

@@ -15,6 +15,8 @@ export interface IdempotencyRow {
 
 /** How long an answer is given again, in milliseconds. */
 const KEPT_MS = 24 * 3600 * 1000
+/** Older ones removed with each new one, so that no request waits for the removal of many. */
+const REMOVED_AT_ONCE = 100
 
 export function idempotencyTable(database: Database) {
   return {
@@ -26,9 +28,14 @@ export function idempotencyTable(database: Database) {
 
     insert(row: IdempotencyRow) {
       const now = Date.now()
-      database.run('DELETE FROM idempotency WHERE created_at <= :since', { since: now - KEPT_MS })
       database.run(
-        `INSERT INTO idempotency (user_id, route, key, fingerprint, status, reply, created_at)
+        `DELETE FROM idempotency WHERE (user_id, route, key) IN
+           (SELECT user_id, route, key FROM idempotency WHERE created_at <= :since ORDER BY created_at LIMIT :most)`,
+        { since: now - KEPT_MS, most: REMOVED_AT_ONCE },
+      )
+      // One that is too old may still be there.
+      database.run(
+        `INSERT OR REPLACE INTO idempotency (user_id, route, key, fingerprint, status, reply, created_at)
          VALUES (:user_id, :route, :key, :fingerprint, :status, :reply, :now)`,
         { ...row, now },
       )
