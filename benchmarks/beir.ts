@@ -1,5 +1,5 @@
-// Reads folders of the BEIR layout: corpus.jsonl.gz, queries.jsonl.gz and qrels/test.tsv.
-import { readFileSync } from 'node:fs'
+// Reads folders of the BEIR layout: corpus.jsonl, queries.jsonl, both as they are or packed as .gz, and qrels/test.tsv.
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { Judgements } from './measures.ts'
@@ -10,9 +10,10 @@ export interface Query {
   judged: Judgements
 }
 
-/** The objects of a file of JSON lines, packed with gzip. */
+/** The objects of a file of JSON lines, packed with gzip; where there is none at `path`, those of the file without `.gz`. */
 export function lines<Line = Record<string, string>>(path: string): Line[] {
-  return gunzipSync(readFileSync(path))
+  const bytes = existsSync(path) ? gunzipSync(readFileSync(path)) : readFileSync(path.replace(/\.gz$/, ''))
+  return bytes
     .toString()
     .trim()
     .split('\n')

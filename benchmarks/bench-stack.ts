@@ -30,11 +30,13 @@ export async function onStack(env: Record<string, string>, measure: (stack: Stac
   brokenOff.catch(() => undefined)
   const dir = await mkdtemp(join(tmpdir(), 'bench-'))
   progress('starting the stack')
-  const stack = await startStack({ dir, env: { LOG_LEVEL: 'error', ...env } })
+  let stack: Stack | undefined
   try {
+    // Some of it takes longer than a token of a quarter of an hour.
+    stack = await startStack({ dir, env: { LOG_LEVEL: 'error', TOKEN_EXPIRY_MINUTES: '60', ...env } })
     await Promise.race([measure(stack), brokenOff])
   } finally {
-    await stack.stop()
+    await stack?.stop()
     await rm(dir, { recursive: true, force: true })
   }
 }
@@ -46,6 +48,8 @@ export interface Visitor {
   url: string
   refresh_token: string
   headers: { authorization: string }
+  /** What tells the edge where they come from, where that was given. */
+  from: Record<string, string>
   /** Signs in once more: a new session, whose tokens are in the answer. */
   signIn(): Promise<Answer>
   /** One request; resolves with its status, its body's text and how long the whole of it took. */
@@ -72,13 +76,14 @@ export async function visitor(url: string, username: string, from?: string): Pro
   const registered = await send(`${url}/auth/register`, 'POST', account, origin)
   if (registered.status !== 201) throw new Error(`register: ${registered.status} ${registered.text}`)
   const signIn = () => send(`${url}/auth/login`, 'POST', account, origin)
-  const { token, refresh_token } = JSON.parse((await signIn()).text)
+  const { token, refresh_token } = JSON.parse(good(await signIn()).text)
   const headers = { authorization: `Bearer ${token}`, ...origin }
   const as: Visitor['send'] = (method, path, body, more) => send(url + path, method, body, { ...headers, ...more })
   return {
     url,
     refresh_token,
     headers,
+    from: origin,
     signIn,
     send: as,
     async add(title, text) {
@@ -86,7 +91,7 @@ export async function visitor(url: string, username: string, from?: string): Pro
       if (status !== 202) throw new Error(`upload: ${status} ${reply}`)
       const job = JSON.parse(reply).documents[0].job_id
       for (let state = 'queued'; state !== 'ready'; await pause(50)) {
-        state = JSON.parse((await as('GET', `/rag/jobs/${job}`)).text).state
+        state = JSON.parse(good(await as('GET', `/rag/jobs/${job}`)).text).state
         if (state === 'failed') throw new Error(`the upload of ${title} failed`)
       }
     },
@@ -105,7 +110,7 @@ export async function visitor(url: string, username: string, from?: string): Pro
     async waiting() {
       let count = 0
       for (const state of ['queued', 'extracting', 'embedding'])
-        count += JSON.parse((await as('GET', `/rag/documents?state=${state}&limit=1`)).text).documents.length
+        count += JSON.parse(good(await as('GET', `/rag/documents?state=${state}&limit=1`)).text).documents.length
       return count
     },
   }
@@ -121,6 +126,12 @@ export async function send(url: string, method: string, body?: unknown, headers:
   })
   const text = await reply.body.text()
   return { status: reply.statusCode, text, ms: performance.now() - began }
+}
+
+/** The answer, unless it is a refusal: one that is quick would pass for a quick answer. */
+export function good(answer: Answer): Answer {
+  if (answer.status !== 200) throw new Error(`refused: ${answer.status} ${answer.text}`)
+  return answer
 }
 
 /** How long searches took that a process of its own asked, one after the other, as a person does: this one is busy with what else it measures. */

@@ -20,13 +20,11 @@ const THINKING_MS = 500
 const PROGRESS_MS = 5_000
 const topics = ['sluice', 'harbour', 'kiln', 'lighthouse', 'orchard', 'quarry', 'mill', 'bridge']
 
-/** Every limit but these two is the default: all people here come from one address, and would never get in. */
-const env = {
-  LIMIT_REGISTER_PER_5MIN: '0',
-  LIMIT_LOGIN_PER_MIN: '0',
-  LIMIT_LOGIN_ACCOUNT_PER_MIN: '0',
-  LIMIT_ADDRESS_PER_MIN: '0',
-}
+/** Less than this more for twice the people, and the machine gives no more. */
+const MORE = 1.1
+/** All limits are the default: everybody comes from an address of her own, of which the edge is told as by a proxy before it. */
+const env = { TRUSTED_HOPS: '1' }
+const addressOf = (number: number) => `10.1.${number >> 8}.${number & 255}`
 
 interface Sample {
   route: string
@@ -35,6 +33,7 @@ interface Sample {
 }
 interface Step {
   users: number
+  /** Good answers. */
   perSecond: number
   samples: Sample[]
 }
@@ -43,8 +42,8 @@ const steps: Step[] = []
 await onStack(env, async stack => {
   const people: Visitor[] = []
   for (let i = 0; i < users; i++) {
-    const one = await visitor(stack.url, `user${i}`)
-    await one.add('start.txt', textOf(i))
+    const one = await visitor(stack.url, `user${i}`, addressOf(i))
+    await one.add('start.txt', textOf(i, 0))
     people.push(one)
     if (people.length % 8 === 0) progress(`${people.length} of ${users} people are in`)
   }
@@ -53,24 +52,23 @@ await onStack(env, async stack => {
     if (count === users) break
   }
 })
-const best = steps.reduce((one, other) => (other.perSecond > one.perSecond ? other : one))
-const last = steps.at(-1) as Step
+const full = steps.findIndex(({ perSecond }, i) => (steps[i + 1]?.perSecond ?? Number.POSITIVE_INFINITY) < MORE * perSecond)
 report({
   name: 'load',
   claim: `People who sign in, upload, search, ask and stream at once are served; ${
-    best === last
-      ? `up to the ${best.users} that were tried, more of them get more done`
-      : `at ${best.users} of them the machine gives its most`
+    full < 0
+      ? `up to the ${users} that were tried, this machine gets more done for more of them`
+      : `at ${steps[full]?.users} of them this machine gives its most, for twice as many it gets less than a tenth more done`
   }.`,
   setting: {
     users,
     seconds,
     thinkingMs: THINKING_MS,
     seed: Number(values.seed),
-    limits: 'default, but for registering and signing in',
+    limits: 'default',
     env,
   },
-  rows: [...steps.flatMap(ofStep), ...routesOf(last)],
+  rows: [...steps.flatMap(ofStep), ...routesOf(steps.at(-1) as Step)],
   notClaimed: 'a number of users for another machine; the people of this test share its cores with the stack.',
 })
 
@@ -83,13 +81,15 @@ async function step(stack: Stack, people: Visitor[]): Promise<Step> {
     const passed = (performance.now() - began) / 1000
     progress(`${people.length} people, ${passed.toFixed(0)} s: ${(samples.length / passed).toFixed(1)} requests/s`)
   }, PROGRESS_MS)
-  await Promise.all(people.map((one, i) => live(stack.url, one, i, until, samples)))
+  await Promise.all(people.map((one, i) => live(stack.url, one, people.length * users + i, until, samples)))
   clearInterval(watch)
-  return { users: people.length, perSecond: samples.length / ((performance.now() - began) / 1000), samples }
+  const perSecond = samples.filter(isGood).length / ((performance.now() - began) / 1000)
+  return { users: people.length, perSecond, samples }
 }
 
+/** `number` is another one for each person in each step, so that nobody says again what was said before. */
 async function live(url: string, me: Visitor, number: number, until: number, samples: Sample[]) {
-  const next = generator(Number(values.seed) * 1000 + number)
+  const next = generator(Number(values.seed) * 1_000_000 + number)
   let refresh = me.refresh_token
   for (let turn = 0; performance.now() < until; turn++) {
     const dice = next()
@@ -103,8 +103,8 @@ async function live(url: string, me: Visitor, number: number, until: number, sam
         () => me.send('POST', '/agent/query', { user_request: `Who closed the ${topic}?` }, { accept: 'text/event-stream' }),
       ],
       [0.93, 'list', () => me.send('GET', '/rag/documents?limit=10')],
-      [0.98, 'upload', () => me.send('POST', '/rag/documents', { title: `${turn}.txt`, text: textOf(turn + 7 * number) })],
-      [0.99, 'refresh', () => send(`${url}/auth/refresh`, 'POST', { refresh_token: refresh })],
+      [0.98, 'upload', () => me.send('POST', '/rag/documents', { title: `${number}-${turn}.txt`, text: textOf(number, turn) })],
+      [0.99, 'refresh', () => send(`${url}/auth/refresh`, 'POST', { refresh_token: refresh }, me.from)],
       [1, 'sign in', () => me.signIn()],
     ]
     const [, route, act] = acts.find(([below]) => dice < below) as (typeof acts)[number]
@@ -121,7 +121,7 @@ async function live(url: string, me: Visitor, number: number, until: number, sam
 }
 
 function ofStep({ users, perSecond, samples }: Step): Row[] {
-  const good = samples.filter(({ status }) => status > 0 && status < 300).map(({ ms }) => ms)
+  const good = samples.filter(isGood).map(({ ms }) => ms)
   const refused = samples.filter(({ status }) => status === 429).length
   return [
     { label: `${users} people`, value: rounded(perSecond), unit: 'requests/s' },
@@ -146,12 +146,13 @@ function ofStep({ users, perSecond, samples }: Step): Row[] {
 function routesOf({ users, samples }: Step): Row[] {
   return [...new Set(samples.map(({ route }) => route))].toSorted().flatMap(route => {
     const of = samples.filter(sample => sample.route === route)
-    const good = of.filter(({ status }) => status > 0 && status < 300).map(({ ms }) => ms)
+    const good = of.filter(isGood).map(({ ms }) => ms)
     const codes = Map.groupBy(of, ({ status }) => status)
     const refusals = [...codes]
       .filter(([status]) => status === 0 || status >= 300)
       .map(([status, some]) => `${some.length} × ${status}`)
     const label = `${users} people, ${route}${refusals.length > 0 ? ` (${refusals.join(', ')})` : ''}`
+    if (good.length === 0) return [{ label, value: 0, unit: 'answers' }]
     return [
       { label: `${label}, p50`, value: rounded(percentile(good, 0.5)), unit: 'ms' },
       { label: `${label}, p99`, value: rounded(percentile(good, 0.99)), unit: 'ms' },
@@ -159,10 +160,12 @@ function routesOf({ users, samples }: Step): Row[] {
   })
 }
 
-function textOf(number: number): string {
-  return topics
-    .map((topic, i) => `The ${topic} was closed in ${1800 + ((number * 13 + i * 7) % 200)} by keeper ${number % 50}.`)
-    .join(' ')
+const isGood = ({ status }: Sample) => status >= 200 && status < 300
+
+/** No two alike. */
+function textOf(number: number, turn: number): string {
+  const year = (i: number) => 1800 + ((number * 13 + i * 7) % 200)
+  return `Note ${turn} of ${number}. ${topics.map((topic, i) => `The ${topic} was closed in ${year(i)} by keeper ${number % 50}.`).join(' ')}`
 }
 
 function rounded(value: number): number {

@@ -22,6 +22,10 @@ export interface Measured {
   ms: number[]
 }
 
+/** Where a passage that was found stands among all vectors: documents are called by the place of their first. */
+export const placeOf = ({ document_id, chunk_id }: { document_id: string; chunk_id: string }) =>
+  Number(document_id) + Number(chunk_id.split('-').at(-1))
+
 /** The ten nearest by comparing every vector, or each of some. */
 export function exact(vectors: Float32Array, query: Float32Array, isAmong = (_id: number) => true): number[] {
   const best: { id: number; score: number }[] = []
@@ -90,7 +94,7 @@ export async function* peers(
   const ef = String(efSearch(vectors.length / DIMENSIONS))
   const args = [join(import.meta.dirname, 'peers.py'), stored, questions, home, ef, ...names]
   const running = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  process.once('exit', () => running.kill()) // it ends the servers it has started
+  process.prependOnceListener('exit', () => running.kill()) // it ends the servers it has started, before their data goes
   for await (const line of createInterface(running.stdout)) {
     yield JSON.parse(line)
     running.stdin.write('\n') // until then it waits

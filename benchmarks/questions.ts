@@ -10,7 +10,7 @@ import type { Stack } from '../deploy/stack.ts'
 import type { SearchMode } from '../src/contracts/search.ts'
 import { openCatalogue } from '../src/rag/store/catalogue.ts'
 import { modelsDir, openBenchLanes, settled } from './bench-lanes.ts'
-import { eventLoopMax, onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
+import { eventLoopMax, good, onStack, percentile, progress, unlimited, type Visitor, visitor } from './bench-stack.ts'
 import { type Manner, passages, question } from './clusters.ts'
 import { type Row, report, rowOf } from './report.ts'
 
@@ -39,7 +39,7 @@ const lanes = await openBenchLanes()
 const rows: Row[] = []
 try {
   const manner = await likeLanguage()
-  await onStack({ ...unlimited, RAG_DATA_DIR: home, TOKEN_EXPIRY_MINUTES: '60' }, async stack => {
+  await onStack({ ...unlimited, RAG_DATA_DIR: home }, async stack => {
     const asker = await visitor(stack.url, 'asker')
     const { id } = JSON.parse((await asker.send('POST', '/rag/collections', { name: 'all' })).text)
     let held = 0
@@ -126,7 +126,7 @@ async function measure(stack: Stack, asker: Visitor, collection: string, size: n
   const ways: Record<Way, (query: string) => Promise<number>> = {
     embedding: query => clocked(() => lanes.embedQuery(query)),
     words: query => clocked(() => lanes.find({ dir, question: query, weight: 0, limit: TOP, min_score: 0 })),
-    status: async () => (await asker.send('GET', '/agent/status')).ms,
+    status: async () => good(await asker.send('GET', '/agent/status')).ms,
     vector: query => ask(asker, query, 'vector'),
     lexical: query => ask(asker, query, 'lexical'),
     hybrid: query => ask(asker, query, 'hybrid'),

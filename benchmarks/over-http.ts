@@ -1,0 +1,30 @@
+// rag's search of a known vector behind a small HTTP server, as a server of others has its own behind one: its doors take words, not vectors.
+import Fastify from 'fastify'
+import type { Lanes } from '../src/rag/lanes.ts'
+import { good, send } from './bench-stack.ts'
+import { type Measured, placeOf, TOP } from './nearest.ts'
+
+type Hits = Awaited<ReturnType<Lanes['find']>>
+
+/** Serves the collection in `dir` until it is closed. */
+export async function overHttp(lanes: Lanes, dir: string) {
+  const app = Fastify()
+  app.post<{ Body: { vector: number[] } }>('/find', ({ body }) =>
+    lanes.find({ dir, question: '', vector: Float32Array.from(body.vector), weight: 1, limit: TOP, min_score: 0 }),
+  )
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    /** One question after the other, each with the whole of its reply: passages with their texts. */
+    async ask(asked: Float32Array[]): Promise<Measured> {
+      const measured: Measured = { found: [], ms: [] }
+      for (const vector of asked) {
+        const began = performance.now()
+        const hits = JSON.parse(good(await send(`${url}/find`, 'POST', { vector: [...vector] })).text) as Hits
+        measured.ms.push(performance.now() - began)
+        measured.found.push(hits.map(placeOf))
+      }
+      return measured
+    },
+    close: () => app.close(),
+  }
+}
