@@ -41,7 +41,8 @@ export interface Stages {
     append: (dir: string, document: string, version: string, passages: Chunk[], vectors: Float32Array) => Promise<void>
     /** Gives the position of the collection's file then. */
     publish: (dir: string, document: string, version: string) => Promise<number>
-    sweep: (dir: string, keep: { document_id: string; version: string }[]) => Promise<number>
+    /** Removes what is not shown of a version. */
+    discard: (dir: string, document: string, version: string) => Promise<void>
   }
 }
 
@@ -228,7 +229,7 @@ export function openIngest({
       jobs.unmake(job.id)
       await dropTexts(collection, [version])
     })
-    await stages.write.sweep(originals.directory(collection), jobs.making(collection))
+    await stages.write.discard(originals.directory(collection), job.document_id, version)
   }
 
   return { ingest, tidy, release }

@@ -192,6 +192,7 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
         return found
       },
       remove: (dir: string, document: string) => write<{ passages: number; position: number }>('remove', { dir, document }),
+      discard: (dir: string, document: string, version: string) => write<void>('discard', { dir, document, version }),
       sweep: (dir: string, keep: { document_id: string; version: string }[]) => write<number>('sweep', { dir, keep }),
       /** Only the model that serves is left in it. */
       settle: (dir: string) => write<void>('settle', { dir }),

@@ -23,9 +23,8 @@ import { openUploads } from '../../src/rag/uploads.ts'
 /** What a collection's file would hold: passages by document and version, and which version is shown. */
 export type Shelf = Map<string, { passages: Map<string, string[]>; shown?: string }>
 
-interface PlainStages extends Stages {
-  write: Stages['write'] & Parameters<typeof openMending>[0]['write'] & Parameters<typeof openErasures>[0]['write']
-}
+type Writers = Parameters<typeof openMending>[0] & Parameters<typeof openErasures>[0] & Parameters<typeof sweep>[0]
+type PlainStages = Stages & Pick<Writers, 'write'>
 
 /** Stages that read a text, cut it at line ends and keep the passages in `shelf`. */
 export function plainStages(shelf: Shelf): PlainStages {
@@ -80,6 +79,8 @@ export function plainStages(shelf: Shelf): PlainStages {
         return ++position
       },
       audit: async () => undefined,
+      discard: async (_dir, document, version) =>
+        void (version === held(document).shown || held(document).passages.delete(version)),
       async sweep(_dir, keep) {
         let gone = 0
         for (const [document, { passages, shown }] of shelf) {
@@ -124,6 +125,7 @@ export function realFiles(t: Test) {
       append: async (dir: string, ...rest: Parameters<CollectionFile['append']>) => of(dir).append(...rest),
       publish: async (dir: string, document: string, version: string) => of(dir).publish(document, version),
       remove: async (dir: string, document: string) => of(dir).remove(document),
+      discard: async (dir: string, document: string, version: string) => of(dir).discard(document, version),
       sweep: async (dir: string, keep: { document_id: string; version: string }[]) => of(dir).sweep(keep),
       audit: async (dir: string, position: number) => of(dir).audit(position),
     },

@@ -121,6 +121,38 @@ t.test('an index further behind than removals are remembered starts anew', async
   t.match(vectors.size(), { rows: all.size })
 })
 
+t.test('removals are remembered as far as they should be, whatever is added meanwhile', t => {
+  const { file, all } = filled(t, PASSAGES)
+  removeFrom(all, file, 'd0')
+  const { position } = file.state()
+  add(file, all, 'more', [unit(7001)])
+  t.equal(file.removedSince(position - 1)?.length, PASSAGES)
+  removeFrom(all, file, 'd1')
+  t.equal(file.removedSince(position - 1), undefined)
+  t.equal(file.removedSince(position)?.length, PASSAGES)
+  t.end()
+})
+
+t.test('of a version that is given up what is not shown goes, and nothing else', t => {
+  const { file } = empty(t)
+  const passage = { start_byte: 0, end_byte: 1, content: 'x' }
+  const append = (document: string, version: string) => file.append(document, version, [passage], unit(1))
+  append('a', 'shown')
+  file.publish('a', 'shown')
+  for (const [document, version] of [
+    ['a', 'shown'],
+    ['a', 'next'],
+    ['b', 'next'],
+  ] as const)
+    append(document, version)
+  for (const version of ['shown', 'next']) file.discard('a', version)
+  t.equal(file.appended('a', 'shown'), 1)
+  t.equal(file.appended('a', 'next'), 0)
+  t.equal(file.appended('b', 'next'), 1)
+  t.equal(file.state().published, 1)
+  t.end()
+})
+
 t.test('a saved graph is loaded and what came after it is read from the file', async t => {
   const { dir, file, vectors, all } = filled(t)
   while (vectors.step()) {}

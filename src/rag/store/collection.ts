@@ -126,7 +126,7 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
       const { grown, changed } = change(next)
       if (!changed) return { grown, position: next - 1 }
       run('UPDATE state SET position = :next, published = published + :grown', { next, grown })
-      forget()
+      forget(next)
       return { grown, position: next }
     })
   }
@@ -147,7 +147,9 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
     if (isMany) run(`INSERT INTO words (words) VALUES ('optimize')`)
   }
 
-  function forget() {
+  /** Remembers no more removals than it should; there are more only where some were made at `position`. */
+  function forget(position: number) {
+    if (!one('SELECT 1 FROM removals WHERE position = :position LIMIT 1', { position })) return
     const last = one<{ position: number }>('SELECT position FROM removals ORDER BY position DESC LIMIT 1 OFFSET :most', {
       most: removalsMax,
     })

@@ -44,6 +44,18 @@ export function hiddenOf({ one, all, transaction }: Database, flip: Flip, take: 
       return isWhole ? undefined : 0
     },
 
+    /** Removes what is not shown of a version. */
+    discard(document: string, version: string) {
+      transaction(() => {
+        // The plus as in `publish` of collection.ts.
+        const rows = all<Row>(
+          'SELECT id, terms, published FROM passages WHERE document = :document AND version = :version AND +published = 0',
+          { document, version },
+        )
+        take(rows, 0)
+      })
+    },
+
     /** Removes passages that were never shown, of versions nobody is making; returns how many. */
     sweep(keep: { document_id: string; version: string }[]): number {
       const kept = new Set(keep.map(({ document_id, version }) => `${document_id} ${version}`))

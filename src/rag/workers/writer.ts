@@ -40,6 +40,7 @@ export const audit = told((task: Of<{ position: number }>) => {
   }
 })
 export const remove = told((task: Of<{ document: string }>) => file(task).remove(task.document))
+export const discard = told((task: Version) => file(task).discard(task.document, task.version))
 export const sweep = told((task: Of<{ keep: { document_id: string; version: string }[] }>) => file(task).sweep(task.keep))
 // A collection that is being erased lacks nothing.
 export const lacking = told((task: Of<{ models: string[]; document?: string; version?: string; limit: number }>) =>
