@@ -110,6 +110,7 @@ async function ask({ port, path, headers }: Target, connections: number): Promis
     load.on('response', (_client, _status, _bytes, took) => ms.push(took))
   })
   if (errors + non2xx > 0) throw new Error(`${url}: ${errors} errors, ${non2xx} answers other than 200`)
+  if (ms.length === 0) throw new Error(`${url}: no answer in ${seconds} s`)
   return { perSecond: ms.length / duration, ms }
 }
 

@@ -160,7 +160,9 @@ function routesOf({ users, samples }: Step): Row[] {
   })
 }
 
-const isGood = ({ status }: Sample) => status >= 200 && status < 300
+function isGood({ status }: Sample): boolean {
+  return status >= 200 && status < 300
+}
 
 /** No two alike. */
 function textOf(number: number, turn: number): string {
