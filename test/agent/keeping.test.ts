@@ -69,7 +69,7 @@ t.test('what is erased from a conversation makes room in it', async t => {
   const id = conversations.next()
   for (let n = 0; n < 3; n++) await conversations.append(user, id, n === 0, exchange('x'.repeat(400_000), [`d${n}`]), noNote)
   t.equal((await conversations.one(user, id)).messages.length, 4)
-  await conversations.forget(user, id, 'd1')
+  await conversations.forget(user, 'd1', id)
   await conversations.append(user, id, false, exchange('x'.repeat(400_000)), noNote)
   t.equal((await conversations.one(user, id)).messages.length, 6)
 })

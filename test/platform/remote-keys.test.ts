@@ -94,7 +94,7 @@ t.test('guesses at API keys through another service count where they come from, 
   const ada = await person('ada')
   const { body } = await ada.ask('POST', '/api-keys', { name: 'k', permissions: ['read:rag'], expires_in_days: 1 })
   const guess = (i: number, from: string) =>
-    asking(other, { authorization: `Bearer ${body.key.slice(0, -2)}${String(i).padStart(2, '0')}`, 'x-forwarded-for': from })(
+    asking(other, { authorization: `Bearer ${otherThan(body.key)}${String(i).padStart(2, '0')}`, 'x-forwarded-for': from })(
       'GET',
       '/who',
     )
@@ -117,8 +117,13 @@ t.test('many requests at once with one API key that a service does not know yet 
   const status = async (key: string) => (await asking(other, { authorization: `Bearer ${key}`, ...from })('GET', '/who')).status
   const burst = await Promise.all(Array.from({ length: 20 }, () => status(body.key)))
   t.same([...new Set(burst)], [200])
-  const wrong = `${body.key.slice(0, -2)}00`
+  const wrong = `${otherThan(body.key)}00`
   for (let i = 0; i < 4; i++) t.equal(await status(wrong), 401, 'a wrong key is asked about each time')
   t.equal(await status(wrong), 429)
   t.equal(await status(body.key), 200)
 })
+
+/** A key with another secret, but for its last two characters, which are left out. */
+function otherThan(key: string): string {
+  return `${key.slice(0, -3)}${key.at(-3) === 'A' ? 'B' : 'A'}`
+}
