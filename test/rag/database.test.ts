@@ -42,7 +42,9 @@ t.test('answers that are too old go a hundred with each new one, and one that is
   const row = { user_id: 'ann', route: 'POST /documents', fingerprint: 'f', status: 202, reply: '{}' }
   const raw = openDatabase(join(path, 'catalogue.sqlite'), schemas)
   t.teardown(() => raw.close())
-  raw.run(`INSERT INTO idempotency SELECT 'ann', 'POST /documents', value, 'f', 202, 'old', value FROM generate_series(1, 250)`)
+  raw.run(`INSERT INTO idempotency SELECT 'ann', 'POST /documents', value, 'f', 202, 'old', value FROM json_each(:numbers)`, {
+    numbers: JSON.stringify(Array.from({ length: 250 }, (_, i) => i + 1)),
+  })
   const left = () => raw.one<{ n: number }>('SELECT count(*) AS n FROM idempotency')?.n
   t.equal(idempotency.find('ann', 'POST /documents', '250'), undefined)
   idempotency.insert({ ...row, key: '250' })
