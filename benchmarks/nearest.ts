@@ -26,6 +26,18 @@ export interface Measured {
 export const placeOf = ({ document_id, chunk_id }: { document_id: string; chunk_id: string }) =>
   Number(document_id) + Number(chunk_id.split('-').at(-1))
 
+/** One question after the other, asked by `find`, which gives the places it found. */
+export async function askEach(asked: Float32Array[], find: (vector: Float32Array) => Promise<number[]>): Promise<Measured> {
+  const measured: Measured = { found: [], ms: [] }
+  for (const vector of asked) {
+    const began = performance.now()
+    const found = await find(vector)
+    measured.ms.push(performance.now() - began)
+    measured.found.push(found)
+  }
+  return measured
+}
+
 /** The ten nearest by comparing every vector, or each of some. */
 export function exact(vectors: Float32Array, query: Float32Array, isAmong = (_id: number) => true): number[] {
   const best: { id: number; score: number }[] = []

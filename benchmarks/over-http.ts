@@ -2,7 +2,7 @@
 import Fastify from 'fastify'
 import type { Lanes } from '../src/rag/lanes.ts'
 import { good, send } from './bench-stack.ts'
-import { type Measured, placeOf, TOP } from './nearest.ts'
+import { askEach, type Measured, placeOf, TOP } from './nearest.ts'
 
 type Hits = Awaited<ReturnType<Lanes['find']>>
 
@@ -15,16 +15,11 @@ export async function overHttp(lanes: Lanes, dir: string) {
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     /** One question after the other, each with the whole of its reply: passages with their texts. */
-    async ask(asked: Float32Array[]): Promise<Measured> {
-      const measured: Measured = { found: [], ms: [] }
-      for (const vector of asked) {
-        const began = performance.now()
-        const hits = JSON.parse(good(await send(`${url}/find`, 'POST', { vector: [...vector] })).text) as Hits
-        measured.ms.push(performance.now() - began)
-        measured.found.push(hits.map(placeOf))
-      }
-      return measured
-    },
+    ask: (asked: Float32Array[]): Promise<Measured> =>
+      askEach(asked, async vector => {
+        const { text } = good(await send(`${url}/find`, 'POST', { vector: [...vector] }))
+        return (JSON.parse(text) as Hits).map(placeOf)
+      }),
     close: () => app.close(),
   }
 }

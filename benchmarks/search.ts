@@ -12,6 +12,7 @@ import { openBenchLanes, settled } from './bench-lanes.ts'
 import { percentile, progress } from './bench-stack.ts'
 import {
   askBare,
+  askEach,
   bareIndex,
   DIMENSIONS,
   EF_CONSTRUCTION,
@@ -204,15 +205,11 @@ async function fill(
 }
 
 /** Asks through the lanes, as a search of known vector does; `documents` is a JSON list of those asked among. */
-async function ours(lanes: Lanes, dir: string, asked: Float32Array[], documents?: string): Promise<Measured> {
-  const measured: Measured = { found: [], ms: [] }
-  for (const vector of asked) {
-    const began = performance.now()
+function ours(lanes: Lanes, dir: string, asked: Float32Array[], documents?: string): Promise<Measured> {
+  return askEach(asked, async vector => {
     const hits = await lanes.find({ dir, question: '', vector, weight: 1, limit: TOP, min_score: 0, documents })
-    measured.ms.push(performance.now() - began)
-    measured.found.push(hits.map(placeOf))
-  }
-  return measured
+    return hits.map(placeOf)
+  })
 }
 
 function perSecond({ ms }: Pick<Measured, 'ms'>): number {

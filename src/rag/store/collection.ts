@@ -212,11 +212,7 @@ function writing(database: Database, dir: string, model: string, removalsMax: nu
           'SELECT id, terms, published FROM passages WHERE document = :document AND version <> :version AND published > 0',
           { document, version },
         )
-        // The plus keeps the index of all hidden passages out of it, which may be those of a large document on its way.
-        const fresh = all<Row>(
-          'SELECT id, terms, published FROM passages WHERE document = :document AND version = :version AND +published = 0',
-          { document, version },
-        )
+        const fresh = hidden.notShown(document, version)
         const gone = take(old, position)
         for (const { id, terms } of fresh) {
           run('INSERT INTO words (rowid, terms) VALUES (:id, :terms)', { id, terms })

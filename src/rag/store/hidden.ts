@@ -9,6 +9,13 @@ type Flip = (change: (next: number) => { grown: number; changed: boolean }) => o
 type Take = (rows: Row[], position: number) => number
 
 export function hiddenOf({ one, all, transaction }: Database, flip: Flip, take: Take) {
+  /** What is not shown of a version. The plus keeps the index of all hidden passages out of it, which may be those of a large document on its way. */
+  const notShown = (document: string, version: string) =>
+    all<Row>('SELECT id, terms, published FROM passages WHERE document = :document AND version = :version AND +published = 0', {
+      document,
+      version,
+    })
+
   return {
     /** Passages of this version that are here already, shown or not. */
     appended: (document: string, version: string): number =>
@@ -44,17 +51,10 @@ export function hiddenOf({ one, all, transaction }: Database, flip: Flip, take: 
       return isWhole ? undefined : 0
     },
 
+    notShown,
+
     /** Removes what is not shown of a version. */
-    discard(document: string, version: string) {
-      transaction(() => {
-        // The plus as in `publish` of collection.ts.
-        const rows = all<Row>(
-          'SELECT id, terms, published FROM passages WHERE document = :document AND version = :version AND +published = 0',
-          { document, version },
-        )
-        take(rows, 0)
-      })
-    },
+    discard: (document: string, version: string) => transaction(() => void take(notShown(document, version), 0)),
 
     /** Removes passages that were never shown, of versions nobody is making; returns how many. */
     sweep(keep: { document_id: string; version: string }[]): number {
