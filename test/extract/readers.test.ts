@@ -1,5 +1,5 @@
 // Twin of src/rag/extract/run.ts: which child reads which document.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -75,6 +75,24 @@ t.test('a child that ended or went wrong while it waited fails no document', { s
     t.notOk(childrenOfOurs().includes(waiting ?? ''))
   }
   await readers.close()
+})
+
+t.test('a child that ends while it is given a document fails it not', { skip: process.platform !== 'linux' }, async t => {
+  const text = 'A line of a long text.\n\n'.repeat(40_000) // more than a pipe holds, and small enough for a child that waits
+  await writeFile(path('long.txt'), text)
+  await read('ann', 'a.txt')
+  const [waiting] = childrenOfOurs()
+  process.kill(Number(waiting), 'SIGSTOP') // it takes no more
+  const reading = read('ann', 'long.txt')
+  await new Promise(resolve => setTimeout(resolve, 500)) // time for the pipe to fill
+  process.kill(Number(waiting), 'SIGKILL')
+  t.match(await reading, { text: text.trim() })
+  await readers.close()
+})
+
+t.test('what cannot be read from the disk is told at once, as that', async t => {
+  await mkdir(path('folder'))
+  await t.rejects(read('ann', 'folder'), { code: 'EISDIR' })
 })
 
 t.test('a child that nobody needs ends by itself', { skip: process.platform !== 'linux' }, async t => {

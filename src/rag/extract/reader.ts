@@ -40,6 +40,7 @@ export type Reader = ReturnType<typeof startReader>
 export const MEGABYTE = 1024 * 1024
 const root = join(import.meta.dirname, '../../..')
 const LOOK_MS = 20
+const PIECE_BYTES = 64 * 1024
 /** By the clock a reader may take this many times its processor time, be the machine as busy as it may. */
 const CLOCK_PER_PROCESSOR_TIME = 10
 /** The rest is for buffers, which do not live in V8's heap. */
@@ -70,10 +71,16 @@ export function startReader(limits: ExtractLimits, ms: number) {
     await closed
   }
 
-  /** Its bytes as fast as the child takes them; when that has ended, that is for whoever listens to it to say. */
-  async function send(source: FileHandle) {
-    for await (const part of source.createReadStream({ start: 0, autoClose: false }))
-      if (!child.stdin.write(part)) await Promise.race([once(child.stdin, 'drain'), closed])
+  /** The document's bytes as fast as the child takes them; should the child end, that is for whoever listens to it to say. */
+  async function send(source: FileHandle, size: number) {
+    for (let at = 0; at < size && child.stdin.writable; ) {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, size - at))
+      const { bytesRead } = await source.read({ buffer: piece, position: at })
+      if (bytesRead === 0) throw new Error(`The file ends after ${at} of its ${size} bytes`)
+      at += bytesRead
+      if (!child.stdin.write(piece.subarray(0, bytesRead)))
+        await Promise.race([once(child.stdin, 'drain').catch(() => closed), closed])
+    }
   }
 
   async function ask(source: FileHandle, order: Order, signal?: AbortSignal): Promise<Extracted> {
@@ -83,7 +90,7 @@ export function startReader(limits: ExtractLimits, ms: number) {
     try {
       signal?.throwIfAborted()
       child.stdin.write(`${JSON.stringify(order)}\n`)
-      const [result] = await Promise.all([collect(lines), send(source).catch(() => {})])
+      const [result] = await Promise.all([collect(lines), send(source, order.size)])
       if (result.isBroken) child.kill('SIGKILL')
       if (result.done) return { text: result.text, sections: result.sections, ...result.done }
       if (result.refusal) throw failure(result.refusal.code, result.refusal.message || undefined, { cause: result.refusal.cause })
