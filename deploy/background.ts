@@ -6,7 +6,7 @@ import { readSettings } from './environment.ts'
 import { openLog } from './log.ts'
 import type { PartName } from './part.ts'
 import { endLeftover, livingPid } from './pids.ts'
-import { portsOf } from './ports.ts'
+import { edgeUrl, portsOf } from './ports.ts'
 import { logOf, pidsOf } from './stack.ts'
 
 const HEALTH_MS_MAX = 2_000
@@ -37,19 +37,21 @@ export async function startBehind(dir: string): Promise<string> {
   return tidings.url
 }
 
+/** The names of what runs of the stack of `dir`, be its process in charge alive or not. */
+export const runningIn = (dir: string) => ['stack', ...PARTS].filter(name => livingPid(pidsOf(dir), name))
+
 /** Ends the stack of `dir`, also one whose process in charge was killed. Resolves to whether anything ran. */
 export async function stopBehind(dir: string): Promise<boolean> {
-  const pids = pidsOf(dir)
-  const ran = ['stack', ...PARTS].some(name => livingPid(pids, name))
-  for (const name of ['stack', ...PARTS]) await endLeftover(pids, name)
+  const ran = runningIn(dir).length > 0
+  for (const name of ['stack', ...PARTS]) await endLeftover(pidsOf(dir), name)
   return ran
 }
 
 /** Tells of each part whether its process lives, and what the edge reports. `up` is whether all is well. */
 export async function statusOf(dir: string): Promise<{ up: boolean; text: string }> {
-  const ports = portsOf(readSettings(dir, process.env))
+  const settings = readSettings(dir, process.env)
   const living = ['stack', ...PARTS].map(name => ({ name, pid: livingPid(pidsOf(dir), name) }))
-  const url = `http://127.0.0.1:${ports.gateway}`
+  const url = edgeUrl(settings, portsOf(settings))
   const reply = await fetch(`${url}/health`, { signal: AbortSignal.timeout(HEALTH_MS_MAX) }).catch(() => undefined)
   const health = reply ? await reply.text() : 'does not answer'
   const lines = living.map(({ name, pid }) => `${name.padEnd(6)} ${pid ? `runs (process ${pid})` : 'does not run'}`)

@@ -5,16 +5,17 @@ import { globSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { startBehind, statusOf, stopBehind, type Tidings } from './background.ts'
+import { runningIn, startBehind, statusOf, stopBehind, type Tidings } from './background.ts'
 import { checkEdge } from './edge-check.ts'
+import { readSettings } from './environment.ts'
 import { renderEnvoy } from './envoy.ts'
 import { quickStart, runUntilSignal } from './foreground.ts'
-import { livingPid } from './pids.ts'
-import { pidsOf } from './stack.ts'
 
 const dir = process.cwd()
 const print = (text: string) => process.stdout.write(`${text}\n`)
 const LINES = '40'
+/** Variables that name a place outside `data`. */
+const ELSEWHERE = ['RAG_DATA_DIR', 'AUDIT_DIR', 'REDIS_URL', 'REDIS_HOST']
 
 const commands: Record<string, () => Promise<unknown>> = {
   dev: () => runUntilSignal(dir, { dev: true, ready: ({ url }) => print(quickStart(url)) }),
@@ -61,7 +62,8 @@ const commands: Record<string, () => Promise<unknown>> = {
   'edge-check': async () => print((await checkEdge()).join('\n')),
 
   async purge() {
-    if (livingPid(pidsOf(dir), 'stack')) throw new Error('The stack is running: make stop first.')
+    const running = runningIn(dir)
+    if (running.length > 0) throw new Error(`The stack is running (${running.join(', ')}): make stop first.`)
     const data = join(dir, 'data')
     if (process.env.YES !== '1') {
       const asking = createInterface({ input: process.stdin, output: process.stdout })
@@ -71,6 +73,9 @@ const commands: Record<string, () => Promise<unknown>> = {
     }
     await rm(data, { recursive: true, force: true })
     print(`${data} is deleted.`)
+    const settings = readSettings(dir, process.env)
+    const elsewhere = ELSEWHERE.filter(name => settings[name])
+    if (elsewhere.length > 0) print(`What lies where ${elsewhere.join(', ')} says is not: delete it there.`)
   },
 }
 

@@ -132,7 +132,8 @@ export function takeCharge(plan: PartPlan, witness: PartWitness): Part {
       const running = await run(await plan.launch())
       const late = Date.now() + READY_MS_MAX
       while (running.exitCode === null && running.signalCode === null && Date.now() < late && !signal?.aborted) {
-        if (await plan.ready().catch(() => false)) {
+        // It may have ended meanwhile, and something else answers.
+        if ((await plan.ready().catch(() => false)) && child === running) {
           wanted = true
           backoff = BACKOFF_MS_MIN
           return

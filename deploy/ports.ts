@@ -1,6 +1,6 @@
 // The doors of a stack: which variable names each port, free ports for tests, and a clear word when one that was asked for is taken.
 import { once } from 'node:events'
-import { createServer, type ListenOptions, type Server } from 'node:net'
+import { createServer, isIPv6, type ListenOptions, type Server } from 'node:net'
 import type { Settings } from './environment.ts'
 import type { PartName } from './part.ts'
 
@@ -37,6 +37,12 @@ export function portsOf(settings: Settings): Ports {
   })
   if (faults.length > 0) throw new Error(faults.join('\n'))
   return Object.fromEntries(ports)
+}
+
+/** Where this machine reaches the edge: the address it listens at, or loopback when it listens at all. */
+export function edgeUrl({ GATEWAY_HOST: host = '127.0.0.1' }: Settings, { gateway }: Pick<Ports, 'gateway'>): string {
+  const at = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host
+  return `http://${isIPv6(at) ? `[${at}]` : at}:${gateway}`
 }
 
 /** Free ports for every door that is not given. */

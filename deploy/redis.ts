@@ -75,6 +75,7 @@ export function redisServer(): string {
 async function pings(port: number, password: string): Promise<boolean> {
   const socket = connect({ port, host: '127.0.0.1', timeout: PING_MS_MAX })
   socket.on('timeout', () => socket.destroy(new Error('Redis is silent')))
+  socket.on('end', () => socket.destroy(new Error('Redis hung up')))
   try {
     await once(socket, 'connect')
     socket.write(`AUTH ${password}\r\nPING\r\n`)

@@ -8,7 +8,7 @@ import { type Log, openLog } from './log.ts'
 import { type Part, type PartName, type PartPlan, takeCharge } from './part.ts'
 import { endLeftover, forgetPid, livingPid, notePid } from './pids.ts'
 import { inForce, planStack } from './plans.ts'
-import { freePorts, type Ports, requireFree } from './ports.ts'
+import { edgeUrl, freePorts, type Ports, requireFree } from './ports.ts'
 
 /** Longest wait, once every part is ready, for the edge to see them all, in milliseconds. */
 const HEALTHY_MS_MAX = 60_000
@@ -32,7 +32,7 @@ export interface StackOrder {
 }
 
 export interface Stack {
-  /** The edge, `http://127.0.0.1:<port>`. */
+  /** The edge, without TLS. */
   url: string
   ports: Ports
   /** Every variable in force, secrets included. */
@@ -98,7 +98,7 @@ export async function startStack(order: StackOrder): Promise<Stack> {
     forgetPid(pids, 'stack')
   }
 
-  const url = `http://127.0.0.1:${ports.gateway}`
+  const url = edgeUrl(settings, ports)
   try {
     await startInOrder(plans, parts, order.signal)
     order.signal?.throwIfAborted()

@@ -1,6 +1,7 @@
 // What a person does with an account (register, sign in, stay signed in, change the password) and what an admin does to one.
 import { type Permission, type Role, roles } from '../contracts/claims.ts'
 import { failure } from '../platform/errors.ts'
+import { ending, type Teller, telling } from '../platform/telling.ts'
 import type { ApiKeys } from './api-keys.ts'
 import type { Guesses } from './guesses.ts'
 import type { Invites } from './invites.ts'
@@ -8,7 +9,6 @@ import type { Keyring } from './keyring.ts'
 import type { Passwords } from './passwords.ts'
 import type { Session } from './schemas.ts'
 import type { OpenSession, Sessions } from './sessions.ts'
-import { ending, type Teller, telling } from './telling.ts'
 import { checkName } from './usernames.ts'
 import { newUserId, TAKEN, type User, type Users } from './users.ts'
 

@@ -1,9 +1,9 @@
 // The first admin: named by the configuration, or whoever holds the one-time token printed at the first start. Never whoever comes first.
 import type { Failure } from '../platform/errors.ts'
+import { type Teller, telling } from '../platform/telling.ts'
 import type { AuthConfig } from './config.ts'
 import type { Invites } from './invites.ts'
 import type { Passwords } from './passwords.ts'
-import { type Teller, telling } from './telling.ts'
 import { checkName } from './usernames.ts'
 import { newUserId, type Users } from './users.ts'
 

@@ -3,6 +3,7 @@ import { ERASURES_MAX, ERASURES_STREAM } from '../contracts/erasures.ts'
 import { serviceUrls } from '../platform/config.ts'
 import { markOlder, openWhenFull, unmarkOlder } from '../platform/redis.ts'
 import type { App, Service } from '../platform/service.ts'
+import { tellerOf } from '../platform/telling.ts'
 import { openAccounts } from './accounts.ts'
 import { type ApiKeys, openApiKeys } from './api-keys.ts'
 import { openAuditLog, refuseOlderRedis } from './audit-log.ts'
@@ -21,7 +22,6 @@ import { gatewayRoutes } from './routes/gateway.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { userRoutes } from './routes/users.ts'
-import { tellerOf } from './routes/visitor.ts'
 import { openMac, openWrap } from './secrets.ts'
 import { openSessions } from './sessions.ts'
 import { openUsers } from './users.ts'
@@ -90,8 +90,15 @@ async function openHouse(app: App, config: AuthConfig, { keyring, apiKeys }: { k
   const erase = async (userId: string) =>
     void (await whenFull('XADD', ERASURES_STREAM, 'MAXLEN', '~', ERASURES_MAX, '*', 'user', userId))
   const accounts = openAccounts({ users, sessions, apiKeys, passwords, guesses, invites, keyring, registration, erase })
+  const unsealed = app.counter('auth_audit_seal_failures_total', 'Times the audit log could not be sealed', [])
+  const memory = async (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await redis.info('memory'))?.[1])
+  app.gauge('redis_memory_used_bytes', 'Memory Redis uses', () => memory('used_memory'))
+  app.gauge('redis_memory_max_bytes', 'Memory Redis may use, 0 for all there is', () => memory('maxmemory'))
   const auditLog = await openAuditLog(redis, openWrap(config.JWT_SECRET_KEY, 'audit key'), config.AUDIT_DIR, {
-    onError: error => app.log.error({ err: error }, 'the audit log could not be sealed'),
+    onError(error) {
+      unsealed({})
+      app.log.error({ err: error }, 'the audit log could not be sealed')
+    },
     onOlder: error => {
       app.giveUp(error)
       markOlder(redis).catch(cause => app.log.error({ err: cause }, 'the other services could not be told'))

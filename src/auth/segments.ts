@@ -51,8 +51,12 @@ export function openSegments(dir: string) {
   /** The first line of a segment; all others are of later events. */
   async function firstOf(name: string): Promise<Line | undefined> {
     const file = await open(join(dir, name))
-    for await (const line of file.readLines()) return parse(line)
-    return undefined
+    try {
+      for await (const line of file.readLines()) return parse(line)
+      return undefined
+    } finally {
+      await file.close() // the loop leaves it open, and reading on
+    }
   }
 
   /** The last segment as this process left it; it may be written to only while it still is. */

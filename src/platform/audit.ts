@@ -4,6 +4,7 @@
 // credential that opens nothing.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ServiceName } from './health.ts'
+import { limitAddress } from './limits.ts'
 import { openWhenFull } from './redis.ts'
 
 /** The Redis stream all services write to and auth seals. */
@@ -11,7 +12,7 @@ export const AUDIT_STREAM = 'audit:{audit}:events'
 /** Events kept in Redis, about; a bound, not an aim: the sealer takes them to disk five times a second. */
 const EVENTS_MAX = 1_000_000
 const MINUTE_MS = 60_000
-/** Callers counted at once; beyond it, repetitions of new ones go untold until the minute ends. */
+/** Callers counted at once, and addresses without one; beyond it, repetitions of new ones go untold until the minute ends. */
 const REPEATED_MAX = 10_000
 /** Repetitions told together; requests that come meanwhile wait for no more of them. */
 const TOLD_AT_ONCE = 100
@@ -38,6 +39,12 @@ declare module 'fastify' {
   }
 }
 
+/** An event that was told, and how often it has come again since. */
+interface Repeated {
+  event: object
+  count: number
+}
+
 export function registerAudit(app: FastifyInstance, service: ServiceName) {
   const whenFull = openWhenFull(app.redis)
   const store = (event: object) => whenFull('XADD', AUDIT_STREAM, 'MAXLEN', '~', EVENTS_MAX, '*', 'event', JSON.stringify(event))
@@ -51,24 +58,26 @@ export function registerAudit(app: FastifyInstance, service: ServiceName) {
   })
   app.decorate('audit', async (request, event) => void (await store(whole(request, event))))
 
-  const repeated = new Map<string, { event: object; count: number }>()
+  const repeated = { callers: new Map<string, Repeated>(), addresses: new Map<string, Repeated>() }
   const lost = (error: unknown) => app.log.error({ err: error }, 'an audit event could not be stored')
   app.addHook('onResponse', async (request, reply) => {
     const refused = refusal(request, reply.statusCode)
     if (!refused && callerOf(request)?.credential !== 'api_key') return
     const target = `${request.method} ${request.routeOptions.url ?? ''}`
     const event = whole(request, { action: refused ?? 'api_key_use', outcome: refused ? 'denied' : 'allowed', target })
-    const key = [event.user_id ?? event.address, event.key_id, event.action, target].join(' ')
-    const known = repeated.get(key)
+    // A crowd of addresses does not keep callers from being told.
+    const those = event.user_id ? repeated.callers : repeated.addresses
+    const key = [event.user_id ?? limitAddress(request), event.key_id, event.action, target].join(' ')
+    const known = those.get(key)
     if (known) known.count += 1
-    else if (repeated.size < REPEATED_MAX) {
-      repeated.set(key, { event, count: 0 })
+    else if (those.size < REPEATED_MAX) {
+      those.set(key, { event, count: 0 })
       store(event).catch(lost)
     }
   })
   const tell = async () => {
-    const told = [...repeated.values()].filter(({ count }) => count > 0)
-    repeated.clear()
+    const told = Object.values(repeated).flatMap(those => [...those.values()].filter(({ count }) => count > 0))
+    for (const those of Object.values(repeated)) those.clear()
     while (told.length > 0) {
       const some = told.splice(-TOLD_AT_ONCE)
       await Promise.all(some.map(({ event, count }) => store({ ...event, count }))).catch(lost)

@@ -1,11 +1,14 @@
-// Prometheus metrics of one service at `/metrics`, on its private port only: how many requests, how long, and the process itself.
+// Prometheus metrics of one service at `/metrics`, on its private port only: how many requests, how long, the process itself, and what a
+// service has to tell beside. deploy/alerts.yaml says which of them should wake somebody.
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where a service adds metrics of its own. */
-    metrics: Registry
+    /** Makes a counter of this service; gives what counts one more. */
+    counter<Label extends string>(name: string, help: string, labelNames: Label[]): (labels: Record<Label, string>) => void
+    /** Tells a number of this service whenever the metrics are asked for; where it cannot be told just now, the one before. */
+    gauge(name: string, help: string, read: () => number | Promise<number>): void
   }
 }
 
@@ -20,7 +23,21 @@ export function registerMetrics(app: FastifyInstance) {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
     registers: [registry],
   })
-  app.decorate('metrics', registry)
+  app.decorate('counter', (name, help, labelNames) => {
+    const counter = new Counter({ name, help, labelNames, registers: [registry] })
+    return labels => counter.inc(labels)
+  })
+  app.decorate('gauge', (name, help, read) => {
+    const collect = async () => {
+      await Promise.resolve()
+        .then(read)
+        .then(
+          value => gauge.set(value),
+          error => app.log.warn({ err: error, metric: name }, 'a number could not be told'),
+        )
+    }
+    const gauge = new Gauge({ name, help, registers: [registry], collect })
+  })
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none'
     seconds.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)

@@ -19,7 +19,7 @@ const OLDER_EVERY_MS = 500
 
 export type Redis = FastifyInstance['redis']
 
-/** Registers `app.redis`; refuses to start without a server, and on one that may drop keys by itself. */
+/** Registers `app.redis`; refuses to start without a server, on one that may drop keys by itself, and in production on one that keeps nothing on disk. */
 export async function registerRedis(app: FastifyInstance, config: SharedConfig) {
   const url = config.REDIS_URL ? new URL(config.REDIS_URL) : undefined
   const at = url
@@ -43,12 +43,17 @@ export async function registerRedis(app: FastifyInstance, config: SharedConfig) 
     await quit().catch(() => app.redis.disconnect())
     return 'OK'
   }
-  const info = await app.redis.info('memory')
+  const info = await app.redis.info()
   const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1]
   if (policy !== 'noeviction') {
     throw new Error(
       `Redis may evict keys (maxmemory-policy ${policy}); set maxmemory-policy noeviction, since accounts and sessions live there`,
     )
+  }
+  if (!info.includes('aof_enabled:1')) {
+    const sentence = 'Redis forgets accounts and sessions when it ends (appendonly no); set appendonly yes and appendfsync always'
+    if (config.NODE_ENV === 'production') throw new Error(`${sentence}.`)
+    app.log.warn(sentence)
   }
 }
 

@@ -118,6 +118,7 @@ async function dress(app: App, { name, config, keys, plugin }: Service) {
     origin: listed(config.CORS_ORIGINS),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
+      'content-range',
       'etag',
       'location',
       'retry-after',

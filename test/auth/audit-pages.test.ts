@@ -1,5 +1,5 @@
 // Which events a page of the audit log holds: by time, and from a cursor on.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openSegments } from '../../src/auth/segments.ts'
@@ -64,4 +64,16 @@ t.test('a segment that holds nothing before the cursor is not read', async t => 
   t.same(await before('21-0'), ['20-0', '11-0', '10-0'])
   t.same(await before('10-0'), [])
   await t.rejects(before('30-1'), 'but one that does is')
+  if (process.platform !== 'linux') return
+  const open = readdirSync('/proc/self/fd').filter(fd => linkOf(`/proc/self/fd/${fd}`).startsWith(dir))
+  t.same(open, [], 'and is closed')
 })
+
+/** It may be closed this moment. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}

@@ -52,6 +52,18 @@ t.test('a refusal that is repeated is told once, and once more at the end of its
   ])
 })
 
+t.test('a network of addresses is one, and a crowd of them keeps no caller from being told', async t => {
+  const { app, get } = await withAdmin(t)
+  const ada = await signedIn(app, 'ada')
+  const stranger = { authorization: `Bearer ${'x'.repeat(20)}.y.z` }
+  for (let n = 0; n < 30; n++) await app.inject({ url: '/me', headers: { ...stranger, 'x-forwarded-for': `2001:db8:1:2::${n}` } })
+  t.equal((await get('/audit?action=access')).events.length, 1)
+  for (let n = 0; n < 10_000; n++)
+    await app.inject({ url: '/me', headers: { ...stranger, 'x-forwarded-for': `10.1.${n >> 8}.${n & 255}` } })
+  await app.inject({ url: '/users', headers: ada.headers })
+  t.match((await get(`/audit?action=access&user_id=${ada.user_info.user_id}`)).events, [{ target: 'GET /users' }])
+})
+
 t.test('a used-up limit and a credential that opens nothing are refusals to tell; a visitor without one is not', async t => {
   const { app, get, env } = await withAdmin(t)
   const ada = await signedIn(app, 'ada')

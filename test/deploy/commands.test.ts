@@ -8,7 +8,7 @@ import { folder, main, PARTS } from './folder.ts'
 import { lives } from './lives.ts'
 
 t.test('start runs the stack behind the command, status tells of each part, stop ends every one', async t => {
-  const { dir, run, url, pids } = await folder(t)
+  const { dir, run, url, pids } = await folder(t, { GATEWAY_HOST: '127.0.0.2' })
   const started = await run('start')
   t.equal(started.code, 0, started.stderr)
   t.match(started.stdout, `The stack is up at ${url}`)
@@ -21,9 +21,14 @@ t.test('start runs the stack behind the command, status tells of each part, stop
   t.equal(up.code, 0)
   for (const name of PARTS) t.match(up.stdout, new RegExp(`^${name} +runs \\(process \\d+\\)$`, 'm'))
   t.match((await run('start')).stderr, /A stack already runs in /)
-  t.match((await run('purge', { YES: '1' })).stderr, 'The stack is running: make stop first.')
-
+  t.match(
+    (await run('purge', { YES: '1' })).stderr,
+    'The stack is running (stack, envoy, auth, agent, rag, redis): make stop first.',
+  )
   const running = pids()
+  process.kill(Number(running[0]), 'SIGKILL')
+  t.match((await run('purge', { YES: '1' })).stderr, /^The stack is running \(envoy, auth, agent, rag, redis\)/)
+
   t.equal((await run('stop')).stdout, 'The stack has stopped.\n')
   t.notOk(running.some(lives))
   t.equal((await run('stop')).stdout, 'Nothing was running.\n')
@@ -51,7 +56,8 @@ t.test('Ctrl-C while a start is waited for gives the start up and leaves nothing
 t.test('purge deletes the data and keeps the secrets', async t => {
   const { dir, run } = await folder(t)
   mkdirSync(join(dir, 'data', 'rag'), { recursive: true })
-  t.match((await run('purge', { YES: '1' })).stdout, 'is deleted')
+  const { stdout } = await run('purge', { YES: '1', AUDIT_DIR: '/srv/audit' })
+  t.match(stdout, /is deleted\.\nWhat lies where AUDIT_DIR says is not/)
   t.same(readdirSync(dir), ['.env'])
 })
 

@@ -13,8 +13,8 @@ export const main = join(import.meta.dirname, '../../deploy/main.ts')
 /** Everything that leaves a pid file: the process in charge and the parts. */
 export const PARTS = ['stack', 'redis', 'auth', 'agent', 'rag', 'envoy']
 
-/** Makes the folder; whatever still runs in it ends with the test. */
-export async function folder(t: Test) {
+/** Makes the folder, with `more` in its `.env`; whatever still runs in it ends with the test. */
+export async function folder(t: Test, more: Record<string, string> = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'stack-'))
   const { gateway, tls, admin, auth, agent, rag, redis } = await freePorts({})
   const ports = {
@@ -25,6 +25,7 @@ export async function folder(t: Test) {
     AGENT_SERVICE_PORT: agent,
     RAG_SERVICE_PORT: rag,
     REDIS_PORT: redis,
+    ...more,
   }
   writeFileSync(
     join(dir, '.env'),
@@ -42,5 +43,11 @@ export async function folder(t: Test) {
     await run('stop')
     rmSync(dir, { recursive: true, force: true })
   })
-  return { dir, env, run, url: `http://127.0.0.1:${gateway}`, pids: () => PARTS.map(name => livingPid(pidsOf(dir), name)) }
+  return {
+    dir,
+    env,
+    run,
+    url: `http://${more.GATEWAY_HOST ?? '127.0.0.1'}:${gateway}`,
+    pids: () => PARTS.map(name => livingPid(pidsOf(dir), name)),
+  }
 }

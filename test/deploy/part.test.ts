@@ -77,3 +77,8 @@ t.test('a start that is given up leaves nothing running', async t => {
   await t.rejects(start, { message: 'given up' })
   t.notOk(lives(pid))
 })
+
+t.test('a part that ends while it is asked whether it is ready is not ready, whoever answers', async t => {
+  const { part, told } = scripted(t, 'sleep 0.2; exit 3', () => once(told, 'ended').then(() => true))
+  await t.rejects(part.start(), { message: /^rag stopped \(exit code 3\)/ })
+})

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
-import { freePort, freePorts, portsOf, requireFree } from '../../deploy/ports.ts'
+import { edgeUrl, freePort, freePorts, portsOf, requireFree } from '../../deploy/ports.ts'
+import { redisPart } from '../../deploy/redis.ts'
 
 t.test('a busy port is named in a sentence with the part that wanted it and the variable that moves it', async t => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -62,4 +63,23 @@ t.test('ports come from their variables, and what is not a port is refused by na
   for (const wrong of ['0', '65536', '-1', '80a', '1e3']) {
     t.throws(() => portsOf({ GATEWAY_PORT: wrong }), { message: `GATEWAY_PORT is "${wrong}", which is not a port.` })
   }
+})
+
+t.test('a Redis that hangs up before it has answered is not waited for', async t => {
+  const server = createServer(socket => socket.end('+OK\r\n')).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { ready } = redisPart({ dir: t.testdir(), port, password: 'x'.repeat(16) })
+  await t.rejects(ready())
+})
+
+t.test('the edge is asked where it listens', t => {
+  const at = (settings: Record<string, string>) => edgeUrl(settings, { gateway: 5000 })
+  t.equal(at({}), 'http://127.0.0.1:5000')
+  t.same(
+    ['0.0.0.0', '10.0.0.5', '::', 'fd00::5'].map(GATEWAY_HOST => at({ GATEWAY_HOST })),
+    ['127.0.0.1', '10.0.0.5', '[::1]', '[fd00::5]'].map(host => `http://${host}:5000`),
+  )
+  t.end()
 })

@@ -63,6 +63,13 @@ t.test('auth does not start without Redis, nor on one that may forget', async t 
   await app.redis.config('SET', 'maxmemory-policy', 'allkeys-lru')
   await t.rejects(start({}), { message: /may evict keys \(maxmemory-policy allkeys-lru\); set maxmemory-policy noeviction/ })
   await app.redis.config('SET', 'maxmemory-policy', 'noeviction')
+  await app.redis.config('SET', 'appendonly', 'no')
+  const limits = Object.keys(environment(redis)).filter(name => name.startsWith('LIMIT_'))
+  const production = { NODE_ENV: 'production', ...Object.fromEntries(limits.map(name => [name, '100'])) }
+  await t.rejects(start(production), {
+    message: /forgets accounts and sessions when it ends \(appendonly no\); set appendonly yes/,
+  })
+  await app.redis.config('SET', 'appendonly', 'yes')
 })
 
 t.test('a service closes while Redis is away as it does otherwise', async t => {

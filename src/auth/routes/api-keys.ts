@@ -3,9 +3,9 @@ import Type from 'typebox'
 import { roles } from '../../contracts/claims.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
+import { ending, telling } from '../../platform/telling.ts'
 import type { House } from '../plugin.ts'
 import { ApiKeyId, ApiKeyList, MadeApiKey, NewApiKey } from '../schemas.ts'
-import { ending, telling } from '../telling.ts'
 import { signedIn, visitorOf } from './visitor.ts'
 
 export async function apiKeyRoutes(app: Routes, { apiKeys }: House) {

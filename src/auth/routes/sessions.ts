@@ -2,9 +2,9 @@
 import Type from 'typebox'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
+import { ending } from '../../platform/telling.ts'
 import type { House } from '../plugin.ts'
 import { Id, SessionList } from '../schemas.ts'
-import { ending } from '../telling.ts'
 import { signedIn, visitorOf } from './visitor.ts'
 
 export async function sessionRoutes(app: Routes, { sessions }: House) {

@@ -1,9 +1,9 @@
 // Who is at the door, as the domain wants to know it.
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import { limitAddress } from '../../platform/limits.ts'
+import { tellerOf } from '../../platform/telling.ts'
 import type { Visitor } from '../accounts.ts'
-import type { Teller } from '../telling.ts'
 
 export function visitorOf(request: FastifyRequest): Visitor {
   return {
@@ -11,16 +11,6 @@ export function visitorOf(request: FastifyRequest): Visitor {
     network: limitAddress(request),
     agent: String(request.headers['user-agent'] ?? ''),
     ...tellerOf(request.server, request),
-  }
-}
-
-/** Tells what `request` does, or what the service does by itself. */
-export function tellerOf(app: FastifyInstance, request: FastifyRequest | null): Teller {
-  const { log } = request ?? app
-  return {
-    audit: event => app.audit(request, event),
-    note: event =>
-      app.audit(request, event).catch(error => log.error({ err: error, event }, 'an audit event could not be stored')),
   }
 }
 
