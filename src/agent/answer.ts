@@ -7,7 +7,7 @@ import type { Budget } from './budget.ts'
 import { cite, citeFound } from './citations.ts'
 import { isSmallTalk } from './courtesies.ts'
 import type { Asker, Evidence } from './evidence.ts'
-import { inContext } from './followups.ts'
+import { endOf, inContext } from './followups.ts'
 import type { Answerer, Asked, Statement, Work } from './models/answerer.ts'
 import type { Answerers } from './models/choose.ts'
 import { Broken } from './models/model.ts'
@@ -22,6 +22,9 @@ const QUERY_CHARS_MAX = 2000
 const MODELS_MS_MAX = 90_000
 /** For so long after a search its passages count as compared with their texts, in milliseconds; later they are compared again. */
 const FRESH_MS = 100
+
+/** Of the title of each passage this much is told in a stream, which is kept for a while, in characters. */
+const TITLE_CHARS_SEEN = 200
 
 const NOTHING_FOUND = 'Nothing in your documents answers this.'
 const MODEL_AWAY = 'The language model does not answer just now.'
@@ -72,12 +75,14 @@ interface Parts {
   budget: Pick<Budget, 'reserve'>
   answerers: Answerers
   scoreMin: number
+  /** Told of every answerer that was asked and did not answer. */
+  passedOver: (fallback: Fallback, cause: { err?: unknown; request_id?: string }) => void
 }
 
 export type Answer = ReturnType<typeof openAnswer>
 
 /** Makes the function that answers. The built-in answerer gives the same segments for the same documents and question. Throws failures. */
-export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
+export function openAnswer({ evidence, budget, answerers, scoreMin, passedOver }: Parts) {
   return async (ask: Ask, { userId, tell, spend, signal }: Running): Promise<Answered> => {
     const { asker, collectionIds: collection_ids } = ask
     const hasModels = answerers.readers.length + answerers.talkers.length > 0
@@ -137,6 +142,12 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
       return true
     }
 
+    function passOver(answerer: Answerer, reason: Fallback['reason'], err?: unknown) {
+      const fallback = { answerer: answerer.name, reason }
+      fallbacks.push(fallback)
+      passedOver(fallback, { err, request_id: asker.requestId })
+    }
+
     /** Asks one after the other until one answers; gives whose answer it is, or nothing when none was given. */
     async function askInTurn(order: Answerer[], asked: Asked): Promise<string | undefined> {
       const before = segments.length
@@ -151,12 +162,12 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
           }
           signal.throwIfAborted()
           if (segments.length > before) return answerer.name
-          if (answerer !== answerers.builtIn) fallbacks.push({ answerer: answerer.name, reason: 'unsupported' })
+          if (answerer !== answerers.builtIn) passOver(answerer, 'unsupported')
         } catch (error) {
           signal.throwIfAborted()
           const reason = patience.aborted ? 'timeout' : error instanceof Broken ? error.reason : undefined
           if (!reason) throw error
-          fallbacks.push({ answerer: answerer.name, reason })
+          passOver(answerer, reason, error)
           if (segments.length > before) {
             say({ text: CUT_SHORT })
             return answerer.name
@@ -185,7 +196,7 @@ export function openAnswer({ evidence, budget, answerers, scoreMin }: Parts) {
       if (!answerer) say({ text: MODEL_AWAY })
       return finished(answerer)
     }
-    const passages = await search(bounded(inContext(ask.question, ask.earlier)))
+    const passages = await search(endOf(inContext(ask.question, ask.earlier), QUERY_CHARS_MAX))
     if (passages.some(({ score }) => score >= scoreMin)) {
       const ground = ask.mode === 'documents' ? ('only' as const) : ('first' as const)
       const answerer = await askInTurn([...answerers.readers, answerers.builtIn], { ...asked, passages, ground })
@@ -203,10 +214,6 @@ function citationsIn(segments: Segment[]): number {
 }
 
 function seen({ document_id, version, title, collection_id, start_byte, end_byte, score }: Passage): PassageSeen {
-  return { document_id, version, title, collection_id, start_byte, end_byte, score }
-}
-
-/** The end of a question that is longer than rag takes; never half a character. */
-function bounded(question: string): string {
-  return question.slice(-QUERY_CHARS_MAX).replace(/^[\uDC00-\uDFFF]/, '')
+  const name = title.slice(0, TITLE_CHARS_SEEN).toWellFormed()
+  return { document_id, version, title: name, collection_id, start_byte, end_byte, score }
 }

@@ -1,10 +1,12 @@
 // A run in OpenAI's words, so that clients people already have can ask. Which documents were used stands beside the choices.
 import Type, { type Static } from 'typebox'
+import { Id, SEARCHED_MAX } from '../contracts/search.ts'
 import { failure, retryAfterOf } from '../platform/errors.ts'
 import { EARLIER_MAX } from './conversations.ts'
 import { HEARTBEAT } from './follow.ts'
+import { endOf } from './followups.ts'
 import type { RunEvent } from './runs.ts'
-import { Citation, FinishReason, type Reply } from './schemas.ts'
+import { Citation, FinishReason, QUESTION_CHARS_MAX, type Reply } from './schemas.ts'
 
 /** Most messages of a history, which a client sends whole each time, and the longest of one, in characters. */
 const MESSAGES_MAX = 2000
@@ -45,6 +47,13 @@ export const ChatRequest = Type.Object(
     tool_choice: Type.Optional(Type.Enum(['auto', 'none'], { description: 'Nothing can be promised to be called' })),
     max_tokens: Type.Optional(OutputTokens),
     max_completion_tokens: Type.Optional(OutputTokens),
+    collection_ids: Type.Optional(
+      Type.Array(Id, {
+        minItems: 1,
+        maxItems: SEARCHED_MAX,
+        description: 'Not of OpenAI: where to search, all there is unless given',
+      }),
+    ),
     stream: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
     stream_options: Type.Optional(Type.Union([Type.Object({ include_usage: Type.Optional(Type.Boolean()) }), Type.Null()])),
   },
@@ -85,10 +94,10 @@ export const ModelList = Type.Object({
   ),
 })
 
-/** What the person said last, oldest first: the question, and before it as many as a conversation kept here gives. */
+/** What the person said last, oldest first: the question, and before it as many as a conversation kept here gives, no longer than those. */
 export function questionsOf({ messages }: ChatRequest): string[] {
   const said = messages.filter(({ role }) => role === 'user').slice(-EARLIER_MAX - 1)
-  return said.map(({ content }) => text(content))
+  return said.map(({ content }, at) => (at < said.length - 1 ? endOf(text(content), QUESTION_CHARS_MAX) : text(content)))
 }
 
 /** Names of the tools it may be answered with: beside our own, those the request names; none when it wants none. */

@@ -176,6 +176,9 @@ export function openConversations(redis: Redis) {
       return { ...(await head(userId, id)), messages: (await kept(userId, id)).map(view) }
     },
 
+    /** Throws `not_found` unless the conversation is there and the user's. */
+    demand: async (userId: string, id: string) => void (await head(userId, id)),
+
     async remove(userId: string, id: string) {
       if (!(await drop(userId, id))) throw failure('not_found')
     },

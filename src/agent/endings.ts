@@ -8,12 +8,19 @@ import { citationsOf, documentsOf, isCutShort, textOf, without } from './segment
 
 export type Ending =
   | ({ state: 'done'; seconds: number; usage: Usage } & Answered)
-  | { state: 'error'; code: FailureCode; message?: string; headers?: Record<string, string | number>; usage: Usage }
+  | {
+      state: 'error'
+      code: FailureCode
+      message?: string
+      headers?: Record<string, string | number>
+      request_id?: string
+      usage: Usage
+    }
   | { state: 'cancelled'; usage: Usage }
 
-/** The ending of a run that failed, with all that the failure tells its caller. */
-export function failedWith({ code, message, extras: { headers } }: Failure, usage: Usage): Ending {
-  return { state: 'error', code, message, ...(headers && { headers }), usage }
+/** The ending of a run that failed, with all that the failure tells its caller, and the request it can be found by in the log. */
+export function failedWith({ code, message, extras: { headers } }: Failure, usage: Usage, request_id?: string): Ending {
+  return { state: 'error', code, message, ...(headers && { headers }), ...(request_id && { request_id }), usage }
 }
 
 /** The failure a run ended with. */
@@ -59,5 +66,5 @@ export function lastWords({ ending, ...run }: Run): object {
   const { code, message } = failed
   const retry_after = retryAfterOf(failed)
   const again = retry_after !== undefined && { retry_after }
-  return { code, message, error: message, request_id: null, ...again, run_id: run.run_id, usage }
+  return { code, message, error: message, request_id: ending.request_id ?? null, ...again, run_id: run.run_id, usage }
 }

@@ -2,6 +2,7 @@
 // either. Every wait is bounded, and rag being away is said, never guessed around.
 import Type, { type Static, type TProperties, type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
+import type { FailureBody } from '../contracts/failure.ts'
 import { type Passage, SearchReply, type SearchRequest } from '../contracts/search.ts'
 import { failure } from '../platform/errors.ts'
 import { openWire, type Received, type Sent } from './wire.ts'
@@ -135,10 +136,22 @@ const passedOn = {
 /** What a refusal for a limit says of it. */
 const LIMIT_HEADERS = new Set(['retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'])
 
-function refusal({ status, headers }: Received) {
+function refusal({ status, headers, body }: Received) {
   const code = passedOn[status as keyof typeof passedOn] ?? (status >= 500 ? 'unavailable' : 'bad_upstream')
   const told = Object.entries(headers).filter((entry): entry is [string, string] => LIMIT_HEADERS.has(entry[0]))
-  return failure(code, undefined, { ...(code === 'rate_limited' && { headers: Object.fromEntries(told) }) })
+  return failure(code, code === 'invalid_request' ? sentenceOf(body) : undefined, {
+    ...(code === 'rate_limited' && { headers: Object.fromEntries(told) }),
+  })
+}
+
+/** What a refused caller is to do, in rag's words. */
+function sentenceOf(body: Buffer): string | undefined {
+  try {
+    const { message }: Partial<FailureBody> = JSON.parse(body.toString())
+    return message
+  } catch {
+    return undefined
+  }
 }
 
 /** What a reply holds, if it is what was asked for. */

@@ -71,8 +71,8 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       else {
         const cause = journal.lost ?? error
         const given = late.aborted ? failure('deadline') : stopping.signal.aborted ? failure('unavailable') : asFailure(cause)
-        log.warn({ err: cause, run_id: id }, 'a run failed')
-        ending = failedWith(given, usage)
+        log.warn({ err: cause, run_id: id, request_id: ask.asker.requestId }, 'a run failed')
+        ending = failedWith(given, usage, ask.asker.requestId)
       }
     } finally {
       over.abort(null) // without a reason it makes an error, and the trace of it, for nobody
@@ -132,6 +132,9 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
       const timer = setTimeout(() => stopping.abort(), DRAIN_MS)
       await Promise.allSettled(underWay)
       clearTimeout(timer)
+      // Also those that were begun meanwhile.
+      stopping.abort()
+      await Promise.allSettled(underWay)
     },
   }
 }

@@ -34,8 +34,9 @@ export async function* follow(runs: Runs, { userId, runId, after = '-', until }:
       }
       if (events.length > 0) continue
       if (run.state !== 'running') return
-      await bell.wait(LOOK_MS, until)
-      if (performance.now() - spoke > HEARTBEAT_MS) {
+      const quietMs = Math.max(1, HEARTBEAT_MS - (performance.now() - spoke))
+      await bell.wait(runs.isHere(runId) ? quietMs : Math.min(LOOK_MS, quietMs), until)
+      if (performance.now() - spoke >= HEARTBEAT_MS) {
         yield undefined
         spoke = performance.now()
       }

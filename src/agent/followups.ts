@@ -7,6 +7,8 @@ const WORDS_MAX = 8
 const FRAGMENT_WORDS_MAX = 4
 /** Furthest an earlier question is looked for, in questions. */
 const BACK_MAX = 5
+/** Most of earlier questions that goes before a question, in characters: their end, which lies nearest. */
+const CONTEXT_CHARS_MAX = 2000
 
 const OPENS = /^(?:and|but|or|so|then|also|what about|how about|und|aber|oder|et|mais|ou|y|pero|o)\b/iu
 const POINTS = /\b(?:it|its|they|them|their|he|she|his|her|him|that|this|those|these|there)\b/iu
@@ -32,5 +34,10 @@ export function inContext(question: string, earlier: string[]): string {
     0,
     back.findLastIndex(one => !leans(one)),
   )
-  return [...back.slice(from), question].join(' ')
+  return `${endOf(back.slice(from).join(' '), CONTEXT_CHARS_MAX)} ${question}`.trimStart()
+}
+
+/** The last characters of a text, at most `charsMax`; never half of one. */
+export function endOf(text: string, charsMax: number): string {
+  return text.slice(-charsMax).replace(/^[\uDC00-\uDFFF]/, '')
 }

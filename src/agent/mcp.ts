@@ -81,7 +81,23 @@ export interface Connection {
 }
 
 /** Connects to a tool server and learns its tools. A program is given the variables of its `env`, PATH and HOME, and nothing else of ours. */
-export async function connectMcp(at: ServerAddress, version: string, signal: AbortSignal): Promise<Connection> {
+export const connectMcp = (at: ServerAddress, version: string, signal: AbortSignal): Promise<Connection> =>
+  within(signal, own => connected(at, version, own))
+
+/** Does `work` with a signal that follows `signal` while it lasts: the SDK never lets go of the one it is given. */
+async function within<T>(signal: AbortSignal, work: (own: AbortSignal) => Promise<T>): Promise<T> {
+  const own = new AbortController()
+  const abort = () => own.abort(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  try {
+    return await work(own.signal)
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+async function connected(at: ServerAddress, version: string, signal: AbortSignal): Promise<Connection> {
   const client = new Client({ name: 'agent-backend', version }, { capabilities: {} })
   const breakOff = () => void client.close().catch(() => undefined)
   const transport = 'command' in at ? program(at) : address(at, breakOff)
@@ -89,13 +105,13 @@ export async function connectMcp(at: ServerAddress, version: string, signal: Abo
   const closed = new Promise<string>(resolve => {
     client.onclose = () => resolve(lastWords())
   })
-  const within = { timeout: CONNECT_MS_MAX, maxTotalTimeout: CONNECT_MS_MAX, signal }
+  const bounds = { timeout: CONNECT_MS_MAX, maxTotalTimeout: CONNECT_MS_MAX, signal }
   try {
-    await client.connect(transport, within)
+    await client.connect(transport, bounds)
     const tools: OfferedTool[] = []
     let cursor: string | undefined
     for (let page = 0; page < PAGES_MAX; page++) {
-      const listed = await client.listTools({ cursor }, within)
+      const listed = await client.listTools({ cursor }, bounds)
       tools.push(...listed.tools.flatMap(({ name, description = '', inputSchema }) => offered(name, description, inputSchema)))
       cursor = listed.nextCursor
       if (!cursor) break
@@ -105,8 +121,9 @@ export async function connectMcp(at: ServerAddress, version: string, signal: Abo
       closed,
       close: () => client.close(),
       async call(name, given, msMax, signal) {
-        const bounds = { timeout: msMax, maxTotalTimeout: msMax, signal }
-        const result = await client.callTool({ name, arguments: given }, undefined, bounds).catch(error => {
+        const ask = (own: AbortSignal) =>
+          client.callTool({ name, arguments: given }, undefined, { timeout: msMax, maxTotalTimeout: msMax, signal: own })
+        const result = await within(signal, ask).catch(error => {
           if (signal.aborted) throw failure('cancelled', undefined, { cause: error })
           const code = error instanceof McpError ? error.code : undefined
           if (code === ErrorCode.RequestTimeout) throw failure('deadline', undefined, { cause: error })
@@ -136,17 +153,20 @@ function address({ url, headers = {} }: Extract<ServerAddress, { url: string }>,
     fetch: async (to, init) => {
       const reply = await fetch(to, { ...init, redirect: 'error' })
       const { status, statusText, headers } = reply
-      return new Response(reply.body?.pipeThrough(bounded(breakOff)), { status, statusText, headers })
+      const isStream = /^text\/event-stream\b/i.test(reply.headers.get('content-type') ?? '')
+      return new Response(reply.body?.pipeThrough(bounded(isStream, breakOff)), { status, statusText, headers })
     },
   })
 }
 
-/** Passes on what is within bounds; past them, breaks the connection off, since the client would wait for the rest. */
-function bounded(breakOff: () => void): TransformStream<Uint8Array, Uint8Array> {
+/** Passes on a message, or a stream of them, each within bounds; past them, breaks the connection off: the client would wait for the rest. */
+function bounded(isStream: boolean, breakOff: () => void): TransformStream<Uint8Array, Uint8Array> {
   let bytes = 0
   return new TransformStream({
     transform(chunk, controller) {
-      bytes += chunk.length
+      // In a stream of events an empty line ends each.
+      const end = isStream ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).lastIndexOf('\n\n') : -1
+      bytes = end < 0 ? bytes + chunk.length : chunk.length - end
       if (bytes <= MESSAGE_BYTES_MAX) return controller.enqueue(chunk)
       controller.error(new Error('The tool server sent more than is taken'))
       breakOff()

@@ -45,7 +45,17 @@ function openHouse(app: App, config: AgentConfig, answerers: Answerers, list: Ma
   const evidence = openEvidence(config.RAG_SERVICE_URL)
   const conversations = openConversations(redis)
   const budget = openBudget(redis, { tokensMax: config.LIMIT_TOKENS_PER_DAY })
-  const answer = openAnswer({ evidence, budget, answerers, scoreMin: config.RAG_SIMILARITY_THRESHOLD })
+  const fellBack = app.counter('agent_fallbacks_total', 'Times an answerer was asked and did not answer', ['answerer', 'reason'])
+  const answer = openAnswer({
+    evidence,
+    budget,
+    answerers,
+    scoreMin: config.RAG_SIMILARITY_THRESHOLD,
+    passedOver(fallback, cause) {
+      fellBack(fallback)
+      log.warn({ ...cause, ...fallback }, 'an answerer did not answer')
+    },
+  })
   const runs = openRuns(redis)
   const holdings = openHoldings(redis)
   const erasures = openErasures({ redis, holdings, runs, conversations, budget, log })

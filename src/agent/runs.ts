@@ -14,6 +14,8 @@ export const RUN_MS_MAX = 120_000
 export const HELD_MS = RUN_MS_MAX + KEPT_MS
 /** A run whose process has not renewed it for this long has died with it, in milliseconds. */
 const LEASE_MS = 10_000
+/** Runs kept of one user; of those that have ended the oldest goes first. */
+const RUNS_KEPT = 200
 /** Events kept of one run, and read at one look. */
 const EVENTS_MAX = 10_000
 const EVENTS_AT_ONCE = 100
@@ -110,6 +112,12 @@ if redis.call('HGET', KEYS[1], 'ending') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'ending', ARGV[2])
 return 1`
 
+// KEYS: run, events, index. ARGV: id. Lets go of a run that has ended.
+const DROP = `${WHEN_FULL}
+if redis.call('HGET', KEYS[1], 'state') == 'running' then return 0 end
+redis.call('DEL', KEYS[1], KEYS[2])
+return redis.call('ZREM', KEYS[3], ARGV[1])`
+
 export type Runs = ReturnType<typeof openRuns>
 
 export function openRuns(redis: Redis) {
@@ -120,11 +128,14 @@ export function openRuns(redis: Redis) {
   const look = script(redis, 'look_at_run', LOOK)
   const cancel = script(redis, 'cancel_run', CANCEL)
   const replace = script(redis, 'replace_ending', REPLACE)
+  const drop = script(redis, 'drop_run', DROP)
   const key = (userId: string, id: string) => `run:{${userId}}:${id}`
   const eventsKey = (userId: string, id: string) => `${key(userId, id)}:events`
   const indexKey = (userId: string) => `runs:{${userId}}`
   /** Wakes the streams of this process without waiting for their next look. */
   const news = new EventEmitter().setMaxListeners(0)
+  /** The runs that this process carries out, whose news all pass here. */
+  const here = new Set<string>()
   const lost: Ending = { state: 'error', code: 'unavailable', usage: { input_tokens: 0, output_tokens: 0 } }
 
   const keysOf = (userId: string, id: string) => [key(userId, id), eventsKey(userId, id)]
@@ -133,10 +144,17 @@ export function openRuns(redis: Redis) {
   return {
     /** Writes a run down, with its first event. Throws when the account has gone. */
     async begin(userId: string, id: string, conversationId: string, question: string) {
+      here.add(id)
       const first = JSON.stringify({ run_id: id, conversation_id: conversationId })
       const keys = [userKey(userId), key(userId, id), eventsKey(userId, id), indexKey(userId)]
-      if ((await begin(keys, [conversationId, question, LEASE_MS, HELD_MS, first, id])) !== 1) throw failure('unauthenticated')
+      const begun = begin(keys, [conversationId, question, LEASE_MS, HELD_MS, first, id])
+      const [state, surplus] = await Promise.all([begun, redis.zrange(indexKey(userId), '0', String(-RUNS_KEPT - 1))])
+      if (state !== 1) throw failure('unauthenticated')
+      await Promise.all(surplus.map(one => drop([...keysOf(userId, one), indexKey(userId)], [one])))
     },
+
+    /** Whether this process carries a run out: then whoever listens is told all there is. */
+    isHere: (id: string) => here.has(id),
 
     /** Keeps events, in their order. */
     async tell(userId: string, id: string, events: Told[]) {
@@ -150,6 +168,7 @@ export function openRuns(redis: Redis) {
 
     /** Ends a run; false when it had ended before. */
     async end(userId: string, id: string, ending: Ending) {
+      here.delete(id)
       const ended = (await end(keysOf(userId, id), finished(ending))) === 1
       if (ended) news.emit(id)
       return ended

@@ -1,7 +1,7 @@
 // The bodies the agent takes and gives, as in the HTTP contract.
 import Type, { type Static } from 'typebox'
 import { type FailureCode, failures } from '../contracts/failure.ts'
-import { COLLECTIONS_MAX, Id, TOP_K_MAX } from '../contracts/search.ts'
+import { Id, SEARCHED_MAX, TOP_K_MAX } from '../contracts/search.ts'
 import { reasons } from './models/model.ts'
 
 const closed = { additionalProperties: false }
@@ -21,7 +21,7 @@ export const Question = Type.Object(
   {
     user_request: Type.String({ minLength: 1, maxLength: QUESTION_CHARS_MAX }),
     conversation_id: Type.Optional(Id),
-    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: COLLECTIONS_MAX })),
+    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: SEARCHED_MAX })),
     top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX })),
     mode: Type.Optional(Mode),
     tools: Type.Optional(

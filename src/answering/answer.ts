@@ -40,6 +40,7 @@ export function answer(
   const offers = offersWanted(question)
   const cuts = passages.map((passage, index) => cut(passage, index, stopwords))
   const weight = weights(asked, cuts.flat())
+  const whole = [...weight.values()].reduce((sum, tells) => sum + tells, 0)
   const scoreBest = Math.max(...passages.map(({ score }) => score))
   const candidates = passages.flatMap(({ score }, index) => {
     const found = cuts[index] ?? []
@@ -48,7 +49,7 @@ export function answer(
     if (score < options.scoreMin || (shared < SUPPORT_MIN && score < MEANING_SCORE_MIN)) return []
     for (const candidate of found) {
       candidate.score =
-        WEIGHT.words * share(weight, candidate) +
+        WEIGHT.words * share(weight, whole, candidate) +
         WEIGHT.wanted * Number(offers?.(candidate.text) ?? 0) +
         WEIGHT.passage * (score / scoreBest)
     }
@@ -93,22 +94,17 @@ const LABEL_LENGTH_MAX = 120
 
 /** How much each term of the question tells: the fewer sentences have it the more. */
 function weights(asked: string[], candidates: Candidate[]): Map<string, number> {
-  return new Map(
-    asked.map(term => {
-      const having = candidates.filter(candidate => candidate.terms.has(term)).length
-      return [term, Math.log(1 + candidates.length / (having + 0.5))]
-    }),
-  )
+  const having = new Map(asked.map(term => [term, 0]))
+  for (const { terms: found } of candidates)
+    for (const term of found) if (having.has(term)) having.set(term, (having.get(term) ?? 0) + 1)
+  return new Map([...having].map(([term, count]) => [term, Math.log(1 + candidates.length / (count + 0.5))]))
 }
 
 /** The share of the question's weight that a sentence has, 0 to 1; what it only speaks of counts half. */
-function share(weight: Map<string, number>, { terms: found, spokenOf }: Candidate): number {
+function share(weight: Map<string, number>, whole: number, { terms: found, spokenOf }: Candidate): number {
   let covered = 0
-  let whole = 0
-  for (const [term, tells] of weight) {
-    whole += tells
-    covered += found.has(term) ? tells : spokenOf.has(term) ? tells / 2 : 0
-  }
+  for (const term of found) covered += weight.get(term) ?? 0
+  for (const term of spokenOf) if (!found.has(term)) covered += (weight.get(term) ?? 0) / 2
   return whole && covered / whole
 }
 

@@ -1,7 +1,8 @@
 // What kind of thing a question asks for (a number, a time, a person, a place, a reason), told from its question words in the commonest
 // languages, and whether a sentence has such a thing to offer that the question did not name itself.
 
-type Kind = { asks: RegExp; offers: (sentence: string, question: string) => boolean }
+/** `asked` are the words of the question, in lower case. */
+type Kind = { asks: RegExp; offers: (sentence: string, asked: Set<string>) => boolean }
 
 const number =
   /\p{N}|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|thousand|million|billion|half|third|quarter|dozen|none|several)\b/iu
@@ -23,11 +24,11 @@ const kinds: Kind[] = [
   },
   {
     asks: /\bwho(?:m|se)?\b|\bwer\b|\bqui\b|\bqui[eé]n(?:es)?\b|谁/iu,
-    offers: (sentence, question) => hasNewName(sentence, question),
+    offers: hasNewName,
   },
   {
     asks: /\bwhere\b|\b(?:what|which)\s+(?:\w+\s+)?(?:city|country|state|town|place|location|river|continent|region|street)\b|\bwo\b|\bo[uù]\b|\bd[oó]nde\b/iu,
-    offers: (sentence, question) => placed.test(sentence) && hasNewName(sentence, question),
+    offers: (sentence, asked) => placed.test(sentence) && hasNewName(sentence, asked),
   },
   { asks: /\bwhy\b|\bwarum\b|\bpourquoi\b|\bpor qu[eé]\b|لماذا|क्यों|为什么/iu, offers: sentence => reason.test(sentence) },
 ]
@@ -35,12 +36,13 @@ const kinds: Kind[] = [
 /** Whether `sentence` offers the kind of thing `question` asks for; undefined when the question asks for nothing in particular. */
 export function offersWanted(question: string): ((sentence: string) => boolean) | undefined {
   const kind = kinds.find(({ asks }) => asks.test(question))
-  return kind && (sentence => kind.offers(sentence, question))
+  if (!kind) return undefined
+  const asked = new Set(question.toLowerCase().match(/[\p{L}\p{N}]+/gu))
+  return sentence => kind.offers(sentence, asked)
 }
 
 /** A capitalised word that does not begin the sentence and does not stand in the question. */
-function hasNewName(sentence: string, question: string): boolean {
-  const asked = new Set(question.toLowerCase().match(/[\p{L}\p{N}]+/gu))
+function hasNewName(sentence: string, asked: Set<string>): boolean {
   const names = sentence.match(/(?<=[\p{L}\p{N},;:)'"’”]\s+["“'‘(]?)\p{Lu}[\p{L}\p{M}'’.-]*/gu) ?? []
   const first = /^["“'‘(]*(\p{Lu}[\p{L}\p{M}'’-]*\s+\p{Lu}[\p{L}\p{M}'’-]*)/u.exec(sentence)?.[1]
   return [...names, ...(first ? [first] : [])].some(name =>

@@ -2,7 +2,8 @@
 import Type, { type Static } from 'typebox'
 
 export const TOP_K_MAX = 100
-export const COLLECTIONS_MAX = 50
+/** Collections one question may reach. */
+export const SEARCHED_MAX = 50
 
 export const Id = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9_-]+$' })
 
@@ -13,7 +14,7 @@ export const SearchRequest = Type.Object(
   {
     query: Type.String({ minLength: 1, maxLength: 2000 }),
     top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX, default: 5 })),
-    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: COLLECTIONS_MAX })),
+    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: SEARCHED_MAX })),
     mode: Type.Optional(SearchMode),
     min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
     explain: Type.Optional(Type.Boolean()),

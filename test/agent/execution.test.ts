@@ -1,4 +1,5 @@
 // A run from its begin to its end, without anything that answers: what Redis is told, and when.
+import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import fastify from 'fastify'
 import t from 'tap'
@@ -8,7 +9,7 @@ import { openConversations } from '../../src/agent/conversations.ts'
 import { openErasures } from '../../src/agent/erasures.ts'
 import { openExecution } from '../../src/agent/execution.ts'
 import { openHoldings } from '../../src/agent/holdings.ts'
-import { sendDone } from '../../src/agent/routes/stream.ts'
+import { leaving, sendDone } from '../../src/agent/routes/stream.ts'
 import { HELD_MS, openRuns } from '../../src/agent/runs.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { privateRedis } from '../support/redis.ts'
@@ -192,4 +193,33 @@ t.test('who holds something of a document is noted once a user, however often sh
   t.equal(kept.length, 3)
   for (const { id } of kept)
     t.notMatch(JSON.stringify((await conversations.one(user, id)).messages), /Yes/, 'of no conversation anything is left')
+})
+
+t.test('a client that has left before anybody listened is noticed', async t => {
+  const service = fastify()
+  t.teardown(() => service.close())
+  const seen = Promise.withResolvers<boolean>()
+  service.get('/', async (request, reply) => {
+    const gone = once(reply.raw, 'close')
+    request.raw.socket.destroy()
+    await gone
+    seen.resolve(leaving(reply).aborted)
+  })
+  await fetch(await service.listen({ host: '127.0.0.1', port: 0 })).catch(() => undefined)
+  t.equal(await seen.promise, true)
+})
+
+t.test('of one user so many runs are kept, the newest, and those that go on', async t => {
+  const user = await person('many')
+  const id = (n: number) => String(n).padStart(32, '0')
+  await runs.begin(user, id(0), '', 'goes on')
+  for (let n = 1; n <= 205; n++) {
+    await runs.begin(user, id(n), '', 'q')
+    await runs.end(user, id(n), { state: 'cancelled', usage: { input_tokens: 0, output_tokens: 0 } })
+  }
+  t.match(await runs.one(user, id(0)), { state: 'running' })
+  await t.rejects(runs.one(user, id(1)), { code: 'not_found' })
+  t.match(await runs.one(user, id(205)), { state: 'cancelled' })
+  t.ok((await redis.zcard(`runs:{${user}}`)) <= 201)
+  t.ok((await redis.keys(`run:{${user}}:*`)).length <= 402)
 })

@@ -41,3 +41,11 @@ t.test('a question that stands alone is asked alone', async t => {
   ])
     t.equal(inContext(question, [first, subject]), question, question)
 })
+
+t.test('of what it leans on the end is taken, however long that is', async t => {
+  const question = `and who? ${'x'.repeat(5000)}`
+  const asked = inContext(question, ['zebra park '.repeat(100_000), '😀'.repeat(5000)])
+  t.ok(asked.endsWith(question), 'the question itself stays whole')
+  t.ok(asked.length <= question.length + 2001, `${asked.length} characters`)
+  t.ok(asked.isWellFormed())
+})

@@ -35,6 +35,16 @@ t.test('a model that is named and not there, or is no model, stops the start wit
   await t.rejects(choose({ LOCAL_MODEL_PATH: 'none', DEFAULT_LLM_PROVIDER: 'local' }), {
     message: /^DEFAULT_LLM_PROVIDER is local, and/,
   })
+  const missing = async (given: Record<string, string>, names: string) =>
+    t.rejects(choose(given), { message: `DEFAULT_LLM_PROVIDER is ${given.DEFAULT_LLM_PROVIDER}: set ${names} too.` })
+  await missing({ DEFAULT_LLM_PROVIDER: 'openai_compatible' }, 'DEFAULT_LLM_MODEL and DEFAULT_LLM_BASE_URL')
+  await missing({ DEFAULT_LLM_PROVIDER: 'openai', DEFAULT_LLM_MODEL: 'm' }, 'OPENAI_API_KEY')
+  await missing({ DEFAULT_LLM_PROVIDER: 'anthropic', OPENAI_API_KEY: 'k' }, 'DEFAULT_LLM_MODEL and ANTHROPIC_API_KEY')
+  await missing({ DEFAULT_LLM_PROVIDER: 'google', DEFAULT_LLM_MODEL: 'm' }, 'GEMINI_API_KEY')
+  t.match((await choose({ DEFAULT_LLM_PROVIDER: 'anthropic', DEFAULT_LLM_MODEL: 'm', ANTHROPIC_API_KEY: 'k' })).names, [
+    'anthropic/m',
+    'extractive',
+  ])
 })
 
 t.test('a model whose weights are broken is passed over, with the reason in the reply', async t => {

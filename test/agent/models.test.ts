@@ -7,7 +7,7 @@ import { calls, chunk, END, open, passagesIn, says, upstream, usage } from './up
 
 const model = await upstream(t)
 const settings = { DEFAULT_LLM_PROVIDER: 'openai_compatible', DEFAULT_LLM_MODEL: 'scripted', DEFAULT_LLM_BASE_URL: model.url }
-const { person, url } = await house(t, { ...settings, LIMIT_TOKENS_PER_DAY: '0' })
+const { person, url, app } = await house(t, { ...settings, LIMIT_TOKENS_PER_DAY: '0' })
 const ada = await person('ada')
 await ada.store('wells', 'The north well was sealed on 3 May 1921 by Ines Okafor.\n\nThe mill grinds 40 tonnes of barley a week.')
 const question = 'When was the north well sealed?'
@@ -98,6 +98,12 @@ t.test('a model that shows nothing for what it says is passed over, and the repl
     final_response: /3 May 1921/,
     fallbacks: [{ answerer: name, reason: 'unsupported' }],
   })
+})
+
+t.test('a model that refuses is counted, so that somebody notices', async t => {
+  model.play((_, reply) => reply.writeHead(401).end())
+  t.match(await ask(), { answerer: 'extractive', grounded: true, fallbacks: [{ answerer: name, reason: 'refused' }] })
+  t.match((await app.inject('/metrics')).body, `agent_fallbacks_total{answerer="${name}",reason="refused"} 1`)
 })
 
 t.test('a model that finds no answer in the passages is believed', async t => {

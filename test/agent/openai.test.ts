@@ -1,6 +1,7 @@
 // The official OpenAI client asks with an API key and gets what it expects.
 import OpenAI from 'openai'
 import t from 'tap'
+import { questionsOf } from '../../src/agent/completions.ts'
 import { house } from './house.ts'
 import { chunk, END, open, upstream, usage } from './upstream.ts'
 
@@ -61,6 +62,25 @@ t.test('of a long history the last questions count, and all of it is taken', asy
   }))
   const completion = await client.chat.completions.create({ model: 'extractive', messages: [...history, ...messages] })
   t.match(completion.choices[0]?.message.content, /eighteen hours/)
+})
+
+t.test('messages before the last are no longer than a question may be', async t => {
+  const said = 'zebra '.repeat(30_000)
+  const body = { model: 'x', messages: [said, 'and who?'].map(content => ({ role: 'user', content })) }
+  const [earlier = '', question] = questionsOf(body)
+  t.equal(question, 'and who?')
+  t.equal(earlier.length, 8000)
+  t.ok(said.endsWith(earlier))
+})
+
+t.test('where to search can be said, and rag says what is wrong with it', async t => {
+  const asked = (collection_ids?: string[]) =>
+    client.chat.completions.create({ model: 'extractive', messages, ...{ collection_ids } })
+  const { citations } = (await asked()) as unknown as { citations: { collection_id: string }[] }
+  t.match(await asked([citations[0]?.collection_id ?? '']), { grounded: true })
+  t.match(await asked(['nothing']).catch(error => error), { status: 404 })
+  const many = Array.from({ length: 51 }, (_, n) => `c${n}`)
+  t.match(await asked(many).catch(error => error), { status: 400 })
 })
 
 t.test('a client can tell an answer that was ended at its limit, and who gave it', async t => {

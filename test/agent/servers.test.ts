@@ -1,10 +1,11 @@
 // Tools of the operator's servers: what is allowed is offered under the server's name, checked, written down and bounded; a server that
 // dies comes back; nothing of ours reaches it.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { connectMcp } from '../../src/agent/mcp.ts'
 import { readServerList } from '../../src/agent/tools/server-list.ts'
 import { openServers, type ToolCall } from '../../src/agent/tools/servers.ts'
 import { freePort } from '../support/redis.ts'
@@ -65,6 +66,16 @@ t.test('a program is offered by what is allowed of it, and does it', async t => 
     [],
   )
   t.notMatch(JSON.stringify(environment), /secret/)
+})
+
+t.test('what was waited with is let go of: a signal that outlives a connection or a call keeps nothing of it', async t => {
+  const lasting = new AbortController()
+  const listeners = () => getEventListeners(lasting.signal, 'abort').length
+  const connection = await connectMcp({ command: process.execPath, args: [program] }, '1', lasting.signal)
+  t.teardown(() => connection.close())
+  t.equal(listeners(), 0)
+  t.match(await connection.call('add', { a: 2, b: 3 }, 5000, lasting.signal), { text: '5' })
+  t.equal(listeners(), 0)
 })
 
 t.test('a call that cannot be written down is not made', async t => {

@@ -123,6 +123,33 @@ t.test('deleting a run stops its work, also from another replica, and the stream
   t.equal(await settled(ada, runId), 'cancelled')
 })
 
+t.test('while there is nothing to tell, a stream of a run of its own process asks Redis for nothing', async t => {
+  const silent = await silentHouse()
+  const leave = new AbortController()
+  const reply = await stream(ada.headers, silent.url, leave.signal)
+  await silent.asked
+  await pause(200) // what was told at its begin has been read by then
+  const looks: string[][] = []
+  const monitor = await here.app.redis.monitor()
+  monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
+    if (/^xrange$/i.test(command) && key.startsWith('run:')) looks.push([command, key])
+  })
+  await pause(1500)
+  monitor.disconnect()
+  t.same(looks, [])
+  leave.abort()
+  await reply.text().catch(() => undefined)
+})
+
+t.test('a run that failed names the request it can be found by in the log', async t => {
+  const config = loadConfig(AgentConfig, { ...agentEnv, RAG_SERVICE_URL: 'http://127.0.0.1:1' })
+  const app = await buildService(agentService(config))
+  t.teardown(() => app.close())
+  const reply = await stream(ada.headers, await app.listen({ host: '127.0.0.1', port: 0 }))
+  const last = eventsIn(await reply.text()).at(-1)
+  t.match(last, { event: 'error', data: { code: 'unavailable', request_id: reply.headers.get('x-request-id') } })
+})
+
 t.test('a client that leaves cancels the work', async t => {
   const silent = await silentHouse()
   const leave = new AbortController()

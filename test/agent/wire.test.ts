@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { openEvidence } from '../../src/agent/evidence.ts'
 import { openWire } from '../../src/agent/wire.ts'
 
 async function served(t: Test, answer: RequestListener) {
@@ -16,8 +17,8 @@ async function served(t: Test, answer: RequestListener) {
     server.closeAllConnections()
     server.close()
   })
-  const exchange = openWire(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  return { exchange, sockets: () => sockets }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { url, exchange: openWire(url), sockets: () => sockets }
 }
 const sent = { signal: new AbortController().signal }
 
@@ -61,4 +62,16 @@ t.test('a reply without end is broken off, and so is one nobody waits for', asyn
   left.abort()
   await t.rejects(waiting, { name: 'AbortError' })
   await Promise.all(closed)
+})
+
+t.test('what rag says to be wrong with a question is passed on, what goes wrong in it is not', async t => {
+  let [status, body] = [400, JSON.stringify({ message: 'You have 51 collections; name at most 50 of them in collection_ids' })]
+  const { url } = await served(t, (_, reply) => reply.writeHead(status).end(body))
+  const { search } = openEvidence(url)
+  const ask = () => search({ authorization: '', address: '127.0.0.1' }, { query: 'q' })
+  await t.rejects(ask(), { code: 'invalid_request', message: /^You have 51 collections/ })
+  body = 'not JSON'
+  await t.rejects(ask(), { code: 'invalid_request', message: 'The request is not valid' })
+  ;[status, body] = [500, JSON.stringify({ message: 'of the inside' })]
+  await t.rejects(ask(), { code: 'unavailable', message: /^The service is not available/ })
 })

@@ -21,6 +21,13 @@ export interface Answerers {
   close(): Promise<void>
 }
 
+const KEY_NAMES = {
+  openai_compatible: 'OPENAI_API_KEY',
+  openai: 'OPENAI_API_KEY',
+  anthropic: 'ANTHROPIC_API_KEY',
+  google: 'GEMINI_API_KEY',
+} as const
+
 interface Log {
   warn: (context: object, message: string) => void
 }
@@ -41,13 +48,16 @@ export async function chooseAnswerers(config: AgentConfig, log: Log): Promise<An
     const local = looped(model, Math.min(promptTokensMax, LOCAL_PROMPT_TOKENS_MAX), bounds)
     return among(provider === LOCAL ? [local] : [], [local], () => model.close())
   }
-  const { DEFAULT_LLM_MODEL: name = '', DEFAULT_LLM_BASE_URL: baseUrl } = config
-  const apiKey = {
-    openai_compatible: config.OPENAI_API_KEY,
-    openai: config.OPENAI_API_KEY,
-    anthropic: config.ANTHROPIC_API_KEY,
-    google: config.GEMINI_API_KEY,
-  }[provider]
+  const { DEFAULT_LLM_MODEL: name, DEFAULT_LLM_BASE_URL: baseUrl } = config
+  const keyName = KEY_NAMES[provider]
+  const apiKey = config[keyName]
+  const isVendor = provider !== 'openai_compatible'
+  const missing = [
+    ...(name ? [] : ['DEFAULT_LLM_MODEL']),
+    ...(isVendor || baseUrl ? [] : ['DEFAULT_LLM_BASE_URL']),
+    ...(isVendor && !apiKey ? [keyName] : []),
+  ]
+  if (!name || missing.length > 0) throw new Error(`DEFAULT_LLM_PROVIDER is ${provider}: set ${missing.join(' and ')} too.`)
   const { remote } = await import('./remote.ts')
   const answerer = looped(patient(remote({ provider, model: name, baseUrl, apiKey })), promptTokensMax, bounds)
   return among([answerer], [answerer])

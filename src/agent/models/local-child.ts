@@ -3,6 +3,7 @@
 // files but the program's own and the model's (local-process.ts sees to that).
 import { createInterface } from 'node:readline'
 import { getLlama, LlamaChatSession, LlamaLogLevel } from 'node-llama-cpp'
+import { lineOf } from '../../platform/lines.ts'
 import type { Order, Told } from './local-process.ts'
 
 /** A model that can hold more is given no more: its memory grows with it. */
@@ -17,7 +18,7 @@ const THREADS = 1
 /** What the template of a chat adds to its texts, at most, in tokens. */
 const TEMPLATE_TOKENS = 64
 
-const tell = (message: Told) => process.stdout.write(`${JSON.stringify(message)}\n`)
+const tell = (message: Told) => process.stdout.write(lineOf(message))
 const [modelPath = ''] = process.argv.slice(2)
 
 const llama = await getLlama({

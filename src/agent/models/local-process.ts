@@ -7,6 +7,7 @@ import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { lineOf } from '../../platform/lines.ts'
 import { usageOf } from '../../platform/usage.ts'
 import type { Usage } from '../schemas.ts'
 import { Broken, type Piece } from './model.ts'
@@ -69,7 +70,7 @@ export function startProcess(path: string, memoryBytesMax: number) {
     clearInterval(scale)
   })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const order = (message: Order | 'stop') => child.stdin.write(`${JSON.stringify(message)}\n`)
+  const order = (message: Order | 'stop') => child.stdin.write(lineOf(message))
 
   /** What it says next. One that ends, or says anything else, is done with. */
   async function next(): Promise<Told> {
@@ -104,6 +105,7 @@ export function startProcess(path: string, memoryBytesMax: number) {
         order('stop')
         kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
       }
+      signal.throwIfAborted()
       order(asked)
       signal.addEventListener('abort', stop, { once: true })
       try {
@@ -120,7 +122,7 @@ export function startProcess(path: string, memoryBytesMax: number) {
         throw error
       } finally {
         // Left before its end: what still comes of it is not for the next one.
-        if (!hasEnded && !signal.aborted) stop()
+        if (!hasEnded && kill === undefined) stop()
         while (!hasEnded) hasEnded = (await next().catch(() => 'done' as const)) === 'done'
         clearTimeout(kill)
         signal.removeEventListener('abort', stop)

@@ -43,6 +43,7 @@ export async function completionRoutes(app: Routes, house: House) {
         outputTokensMax: Math.min(body.max_completion_tokens ?? body.max_tokens ?? OUTPUT_TOKENS, OUTPUT_TOKENS_MAX),
         mode: 'auto' as const,
         topK: config.RAG_TOP_K_RESULTS,
+        ...(body.collection_ids && { collectionIds: body.collection_ids }),
       }
       const { id, ...ends } = await execution.begin({
         userId: caller.user_id,

@@ -1,6 +1,7 @@
 // The caller's own conversations: listed, read, deleted.
 import Type from 'typebox'
 import type { Routes } from '../../platform/service.ts'
+import { tellerOf, telling } from '../../platform/telling.ts'
 import type { House } from '../plugin.ts'
 import { ById, Conversation, ConversationList, Page } from '../schemas.ts'
 
@@ -23,8 +24,10 @@ export async function conversationRoutes(app: Routes, { conversations }: House) 
     '/conversations/:id',
     { config: { access: 'write:agent' }, schema: { params: ById, response: { 204: Type.Null() } } },
     async (request, reply) => {
-      await conversations.remove(request.caller.user_id, request.params.id)
-      await app.audit(request, { action: 'conversation_delete', outcome: 'allowed', target: request.params.id })
+      const { id } = request.params
+      await conversations.demand(request.caller.user_id, id)
+      const step = { action: 'conversation_delete', target: id }
+      await telling(tellerOf(app, request), step, () => conversations.remove(request.caller.user_id, id))
       return reply.code(204).send(null)
     },
   )

@@ -11,6 +11,7 @@ import type { House } from '../plugin.ts'
 /** Aborted when the connection closes before the reply is complete. */
 export function leaving(reply: FastifyReply): AbortSignal {
   const left = new AbortController()
+  if (reply.raw.destroyed) left.abort() // before anybody listened
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) left.abort()
   })
