@@ -1,5 +1,6 @@
 // Who may do what where. A collection belongs to one user and is shared by grants; what is not shared with you is not there, and says
 // so in the same words as what never was.
+import { SEARCHED_MAX } from '../contracts/search.ts'
 import { failure } from '../platform/errors.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { CollectionRow, GrantRow, VisibleCollection } from './store/tables/collections.ts'
@@ -9,8 +10,6 @@ import type { DocumentRow } from './store/tables/documents.ts'
 const COLLECTIONS_MAX = 1000
 const SHARED_MAX = 1000
 const GRANTS_MAX = 1000
-/** Collections one question may reach; see `searched`. */
-const SEARCHED_MAX = 50
 /** The collection everyone has. */
 const HOME = 'default'
 
@@ -72,19 +71,23 @@ export function openCollections({ collections, documents, transaction }: Catalog
       return document
     },
 
-    /** The collections a question reaches: those named, each of which must be readable, or all that are. Only those with content. */
+    /**
+     * The collections a question reaches: those named, each of which must be readable; or all of the user's own and, as far as there is room
+     * beside them, the newest of those shared with her, so that nobody can keep her from asking. Only those with content.
+     */
     searched(user: string, named?: readonly string[]): string[] {
-      const ids = named
-        ? [...new Set(named)].map(id => self.readable(user, id).id)
-        : collections.allVisible(user, -1).map(({ id }) => id)
-      const found = documents.searchable(JSON.stringify(ids))
-      if (found.length > SEARCHED_MAX) {
+      const withContent = (ids: string[]) => documents.searchable(JSON.stringify(ids))
+      if (named) return withContent([...new Set(named)].map(id => self.readable(user, id).id))
+      const visible = collections.allVisible(user, -1)
+      const own = withContent(visible.filter(({ access }) => access === 'owner').map(({ id }) => id))
+      if (own.length > SEARCHED_MAX) {
         throw failure(
           'invalid_request',
-          `You can read ${found.length} collections; name at most ${SEARCHED_MAX} in collection_ids`,
+          `You have ${own.length} collections; name at most ${SEARCHED_MAX} of them in collection_ids`,
         )
       }
-      return found
+      const shared = withContent(visible.filter(({ access }) => access !== 'owner').map(({ id }) => id))
+      return [...own, ...shared].slice(0, SEARCHED_MAX)
     },
 
     /** A page of what the user may read, newest first. */
@@ -147,8 +150,13 @@ export function openCollections({ collections, documents, transaction }: Catalog
     },
 
     /** Takes a grant back. The owner may take back any, everyone her own. */
+    /** A collection whose share with `other` the user may end: her own, or one that is shared with her. */
+    leavable(user: string, id: string, other: string): VisibleCollection {
+      return other === user ? self.readable(user, id) : self.owned(user, id)
+    },
+
     revoke(user: string, id: string, other: string) {
-      if (other !== user) self.owned(user, id)
+      self.leavable(user, id, other)
       if (collections.revoke(id, other) === 0) throw failure('not_found')
     },
   }

@@ -1,5 +1,5 @@
-// Rag's end of the stream of erasures: it writes one entry per document erased, tells who has not followed yet, and follows itself when
-// a user is erased. Where it has read to is in the catalogue, written after the work, so that work is repeated rather than lost.
+// Rag's end of the stream of erasures: it writes one entry per document erased, tells who has not followed yet, and follows itself: where
+// a user is erased, and a document that a snapshot has brought back. Where it has read to is in the catalogue, written after the work, so that work is repeated rather than lost.
 import { cursorKey, ERASURES_MAX, ERASURES_STREAM, type ErasureEntry, erasureHolders } from '../contracts/erasures.ts'
 import { openWhenFull, type Redis } from '../platform/redis.ts'
 import type { Catalogue } from './store/catalogue.ts'
@@ -8,6 +8,12 @@ interface Parts {
   redis: Redis
   catalogue: Catalogue
   log: { error: (context: object, message: string) => void }
+}
+
+interface Erase {
+  user: (user: string) => Promise<void>
+  /** Nothing happens where it is gone already, as it is unless a snapshot was put back. */
+  document: (document: string) => Promise<void>
 }
 
 /** Between two looks at the stream, in milliseconds, and entries taken at one look. */
@@ -20,7 +26,7 @@ export function openErasureStream({ redis, catalogue: { erasures, later }, log }
   const whenFull = openWhenFull(redis)
   let looking: Promise<void> = Promise.resolve()
 
-  async function look(eraseUser: (user: string) => Promise<void>) {
+  async function look(erase: Erase) {
     for (;;) {
       const start = erasures.cursor(CURSOR)
       const entries = await redis.xrange(ERASURES_STREAM, start ? `(${start}` : '-', '+', 'COUNT', ENTRIES)
@@ -28,7 +34,8 @@ export function openErasureStream({ redis, catalogue: { erasures, later }, log }
       if (!last) return
       for (const [, fields] of entries) {
         const { user, document } = read(fields)
-        if (user && !document) await eraseUser(user)
+        if (document) await erase.document(document)
+        else if (user) await erase.user(user)
       }
       await later(() => erasures.moveCursor(CURSOR, last[0]))
       await whenFull('SET', cursorKey('rag'), last[0])
@@ -50,11 +57,11 @@ export function openErasureStream({ redis, catalogue: { erasures, later }, log }
       return erasureHolders.filter((_, at) => compare(read[at] ?? '0-0', entry) < 0)
     },
 
-    /** Looks at the stream now and again and erases every user it names, until `close`. */
-    follow(eraseUser: (user: string) => Promise<void>) {
+    /** Looks at the stream now and again and erases every user and document it names, until `close`. */
+    follow(erase: Erase) {
       const again = () => {
         timer = setTimeout(() => {
-          looking = look(eraseUser)
+          looking = look(erase)
             .catch(error => log.error({ err: error }, 'the stream of erasures could not be followed'))
             .finally(() => timer && again())
         }, LOOK_MS).unref()

@@ -1,10 +1,10 @@
 // Erasing: a document leaves every place that holds it, in an order that survives dying on any line. First it is marked, durably, and is
 // there for nobody; then passages, vectors and files go; then its row; then the stream of erasures tells whoever holds a copy elsewhere.
 // The receipt says `pending` until all of them have said that they followed.
-import { setTimeout as pause } from 'node:timers/promises'
 import { failure } from '../platform/errors.ts'
 import type { Exclusive } from './exclusive.ts'
 import type { Mend } from './mending.ts'
+import { aMoment } from './moment.ts'
 import type { Queue } from './queue.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { Originals } from './store/originals.ts'
@@ -53,8 +53,6 @@ interface Parts {
 
 /** Pause before what could not be finished is tried again, in milliseconds. */
 const AGAIN_MS = 5000
-/** Longest a client waits for what it erased to be gone, in milliseconds: while a snapshot is made nothing is removed. */
-const MOMENT_MS = 5000
 
 export function openErasures({ catalogue, originals, exclusive, queue, mend, write, stream, log }: Parts) {
   const { collections, documents, versions, holdings, jobs, erasures, later: durably } = catalogue
@@ -119,7 +117,12 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
         await follow(erasure.id)
       }
     }
-    if (documents.holds(collection)) return
+    // What was being erased by itself comes first.
+    for (const { id } of erasures.unfinished().filter(one => one.collection_id === collection)) {
+      if (isClosed) return
+      await follow(id)
+    }
+    if (documents.holds(collection)) throw new Error('The collection has documents left')
     await exclusive(collection, async () => {
       await write.close(originals.directory(collection))
       await originals.removeCollection(collection)
@@ -178,13 +181,6 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
     }, AGAIN_MS).unref()
   }
 
-  /** Waits for `work`, but no longer than a client should. */
-  async function aMoment(work: Promise<void>) {
-    const over = new AbortController()
-    await Promise.race([work, pause(MOMENT_MS, undefined, over).catch(() => {})])
-    over.abort()
-  }
-
   const self = {
     /** Erases a document. What could not be finished at once is said by `pending` and goes on by itself. */
     async document(user: string, collection: string, document: string): Promise<Receipt> {
@@ -202,6 +198,13 @@ export function openErasures({ catalogue, originals, exclusive, queue, mend, wri
       const owner = collections.ownerOf(collection)
       await aMoment(attempt(() => followCollection(collection, owner), { collection_id: collection }))
       return { documents: count, pending: collections.erasing().includes(collection) }
+    },
+
+    /** Erases a document that was erased before, if a snapshot has brought it back. */
+    async again(document: string) {
+      const row = documents.byId(document)
+      if (!row || erasures.unfinished().some(one => one.document_id === document)) return
+      await self.document(collections.ownerOf(row.collection_id), row.collection_id, document)
     },
 
     /** Erases everything that is a user's: her collections with what is in them, her grants, her answered requests, her receipts. */

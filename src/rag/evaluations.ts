@@ -1,6 +1,7 @@
 // Evaluations: a user's own questions with the documents that answer them, asked in several configurations and compared query by query.
 // One runs at a time, in the lanes that questions use, those who wait in turns; what a dead process left is run again from the start.
 import { setImmediate } from 'node:timers/promises'
+import type { FailureCode } from '../contracts/failure.ts'
 import { Failure, failure } from '../platform/errors.ts'
 import { exceeded } from '../platform/limits.ts'
 import type { Collections } from './collections.ts'
@@ -38,6 +39,9 @@ interface Parts {
 }
 
 const measures = ['ndcg_at_10', 'recall_at_10', 'reciprocal_rank'] as const
+/** What went wrong is over in a while. */
+const PASSING = new Set<FailureCode>(['storage_full', 'unavailable'])
+
 const usual: Configuration[] = [
   { name: 'hybrid', mode: 'hybrid' },
   { name: 'vector', mode: 'vector' },
@@ -78,8 +82,8 @@ export function openEvaluations({ catalogue: { evaluations }, collections, passa
       const { id } = next
       served = next.user_id
       await run(next).catch(error => {
-        // A full disk is no fault of the evaluation: it waits.
-        if (error instanceof Failure && error.code === 'storage_full') throw error
+        // A full disk and a crowd that searches are no fault of the evaluation: it waits.
+        if (error instanceof Failure && PASSING.has(error.code)) throw error
         log.error({ err: error, evaluation_id: id }, 'an evaluation failed')
         evaluations.fail(id)
       })

@@ -13,7 +13,8 @@ interface Parts {
   catalogue: Catalogue
   collections: Collections
   originals: Pick<Originals, 'directory' | 'texts'>
-  search: (order: SearchOrder) => Promise<Hit[]>
+  /** In the user's turn. */
+  search: (user: string, order: SearchOrder) => Promise<Hit[]>
   /** The documents that a filter lets through, in the user's turn. */
   matching: (user: string, collections: string[], filter: Filter) => Promise<Matched>
   /** Passages given when the asker names no number, and the least score that supports an answer. */
@@ -43,7 +44,7 @@ export function openFinding({ catalogue, collections, originals, search, matchin
     const { query, mode = 'hybrid', top_k = topK, min_score, group_by, filter, explain = false } = question
     const ids = collections.searched(user, question.collection_ids)
     const matched = filter && (await matching(user, ids, filter))
-    const hits = await search({
+    const hits = await search(user, {
       query,
       mode,
       top_k,

@@ -125,6 +125,7 @@ export function openIngest({
     if (cuts.length === 0) throw failure('no_text')
     const tokens = counted(cuts)
     const passages = cuts.map(({ content, tokens, ...passage }): Passage => passage)
+    await originals.requireRoom()
     const version = await exclusive(collection, async () => {
       const name = await originals.writeText(collection, text)
       try {
@@ -173,6 +174,7 @@ export function openIngest({
       const some = passages.slice(done, done + BATCH)
       const contents = await originals.readText(collection, version, some)
       const vectors = await embedding(job.user_id, signal, () => stages.embed(contents))
+      await originals.requireRoom()
       const batch = some.map((passage, i) => ({ ...passage, content: contents[i] ?? '' }))
       await stages.write.append(dir, job.document_id, version, batch, vectors)
       if (done === before && job.attempts > 1) jobs.forgive(job.id)

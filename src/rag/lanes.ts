@@ -40,13 +40,15 @@ export interface LaneOptions {
   models?: readonly ModelDescription[]
   /** Told of documents in the collection `dir` that a search left out, since their texts no longer hold what they are searched by. */
   strays?: (dir: string, documents: string[]) => void
+  /** Told why the vector index of the collection `dir` could not be brought up to date. */
+  unbuilt?: (dir: string, error: unknown) => void
 }
 /** The model that serves, unless told. */
 type Modelled<Request> = Omit<Request, 'model'> & { model?: Model }
 export type Lanes = Awaited<ReturnType<typeof openLanes>>
 
 /** Opens the lanes and loads the model. Rejects with a sentence when its weights are not there or not the right ones. */
-export async function openLanes({ model: name, beside, exactMax, strays, ...setting }: LaneOptions) {
+export async function openLanes({ model: name, beside, exactMax, strays, unbuilt, ...setting }: LaneOptions) {
   const lanes = new Set<Lane>()
   let isClosed = false
   function lane(file: string, threads: number, maxQueue: number, workerData: object): Lane {
@@ -113,7 +115,9 @@ export async function openLanes({ model: name, beside, exactMax, strays, ...sett
       while (await searcher<boolean>('step', { dir, model })) {}
     }
     // What fails here is only a cache: searches scan what it lacks, and the next one tries again.
-    tending = tending.then(steps).catch(() => undefined)
+    tending = tending.then(steps).catch(error => {
+      if (!isClosed) unbuilt?.(dir, error)
+    })
     tending.finally(() => toTend.delete(one))
   }
 

@@ -42,6 +42,8 @@ export function openLine(waitingMax: number) {
       }
     },
 
+    size: () => size,
+
     holds: ({ id, user_id }: Queued): boolean => waiting.get(user_id)?.some(job => job.id === id) ?? false,
 
     remove(is: (job: Queued) => boolean) {

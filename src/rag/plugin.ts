@@ -42,6 +42,8 @@ import { sweep } from './sweep.ts'
 import { openTurns } from './turns.ts'
 import { openUploads } from './uploads.ts'
 
+/** Questions that are searched for at once; each may be asked of fifty collections, for which the lanes have room. */
+const SEARCHES_AT_ONCE = 8
 /** Children that extract at once; each may take a core. */
 const EXTRACT_AT_ONCE = 2
 /** Bounds of a form: files, other fields, bytes of one field. */
@@ -101,6 +103,7 @@ async function openHouse(app: App, config: RagConfig) {
   app.addHook('onClose', async () => lock.release())
   const catalogue = openCatalogue(dataDir)
   app.addHook('onClose', async () => catalogue.close())
+  catalogue.undurable(cause => app.giveUp(new Error('The disk did not write; mend it and start again', { cause })))
   const originals = await openOriginals(dataDir, config.RAG_FREE_BYTES_MIN)
   // Once the model was changed, the catalogue says which one serves.
   const { model = config.RAG_EMBEDDING_MODEL, beside, stage } = catalogue.serving.row() ?? {}
@@ -117,6 +120,8 @@ async function openHouse(app: App, config: RagConfig) {
     chunkOverlap: config.RAG_CHUNK_OVERLAP,
     strays: (dir, documents) =>
       log.error({ collection_id: basename(dir), documents }, 'left out of a search: their texts are damaged; upload them again'),
+    unbuilt: (dir, error) =>
+      log.error({ collection_id: basename(dir), err: error }, 'no index could be made: its searches compare with every passage'),
   })
   app.addHook('onClose', async () => lanes.close())
   catalogue.checkpointed(() =>
@@ -152,7 +157,12 @@ async function openHouse(app: App, config: RagConfig) {
     mend,
     versionsKept: config.RAG_VERSIONS_KEPT,
   })
-  const queue = openQueue({ catalogue, ingest, tidy, release, waitingMax: config.RAG_QUEUE_MAX, log })
+  const given = app.counter('rag_jobs_failed_total', 'Jobs that were given up', ['code'])
+  const failed = (code: string) => given({ code })
+  app.gauge('rag_jobs_unfinished', 'Jobs that wait or are under way', () => queue.size())
+  app.gauge('rag_erasures_unfinished', 'Erasures that wait or are under way', () => catalogue.erasures.unfinished().length)
+  app.gauge('rag_disk_free_bytes', 'Room on the disk of the data folder', originals.freeBytes)
+  const queue = openQueue({ catalogue, ingest, tidy, release, waitingMax: config.RAG_QUEUE_MAX, failed, log })
   app.addHook('onClose', async () => queue.close())
   const stream = openErasureStream({ redis, catalogue, log })
   app.addHook('onClose', async () => stream.close())
@@ -161,11 +171,12 @@ async function openHouse(app: App, config: RagConfig) {
 
   const leaving = new AbortController()
   const filtering = openTurns(1)
+  const searching = openTurns(SEARCHES_AT_ONCE)
   const finding = openFinding({
     catalogue,
     collections,
     originals,
-    search: order => question(() => search(lanes, order)),
+    search: (user, order) => searching(user, leaving.signal, () => question(() => search(lanes, order))),
     matching: (user, collections, filter) =>
       filtering(user, leaving.signal, () => lanes.matching({ catalogue: catalogue.file, collections, filter })),
     topK: config.RAG_TOP_K_RESULTS,
@@ -201,12 +212,14 @@ async function openHouse(app: App, config: RagConfig) {
     queue.resume()
     evaluations.resume()
     reindex.resume()
-    stream.follow(erasures.user)
+    stream.follow({ user: erasures.user, document: erasures.again })
   })
 
   const idempotency = openIdempotency(catalogue)
   return {
     config,
+    /** Whether the credential of a request still holds. */
+    alive: app.alive,
     originals,
     collections,
     erasures,

@@ -1,6 +1,6 @@
 // The bodies of questions: search, the older routes, embeddings, evaluations.
 import Type from 'typebox'
-import { COLLECTIONS_MAX, Id, Passage, SearchMode, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
+import { Id, Passage, SEARCHED_MAX, SearchMode, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
 import { Count, closed, Estimate, Nullable, Scalar, Time } from './schemas.ts'
 
 const FieldName = Type.String({ minLength: 1, maxLength: 100 })
@@ -104,7 +104,7 @@ export const EvaluationRequest = Type.Object(
     configurations: Type.Optional(
       Type.Array(Configuration, { minItems: 1, maxItems: 5, description: 'What to compare; without it the three modes' }),
     ),
-    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: COLLECTIONS_MAX })),
+    collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: SEARCHED_MAX })),
   },
   { ...closed, title: 'EvaluationRequest' },
 )

@@ -2,8 +2,10 @@
 // read from it at the start. A bad file never stops the queue, a user never holds it: users are served in a circle.
 import { EventEmitter } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { FailureCode } from '../contracts/failure.ts'
 import { Failure, failure } from '../platform/errors.ts'
 import { openLine } from './line.ts'
+import { aMoment } from './moment.ts'
 import type { Catalogue } from './store/catalogue.ts'
 import type { JobRow } from './store/tables/jobs.ts'
 import type { Queued } from './uploads.ts'
@@ -32,7 +34,7 @@ export type Queue = ReturnType<typeof openQueue>
 interface Running {
   job: Queued
   progress: Progress
-  /** Gives the job up: cancelled by its user. */
+  /** Gives the job up: cancelled by its user, or late. */
   cancel: AbortController
   /** Leaves the job as it is: the process stops, or the document is being erased. */
   leave: AbortController
@@ -47,10 +49,20 @@ interface Parts {
   /** Removes what a document whose job has ended needs no longer. */
   release: (document: string) => Promise<void>
   waitingMax: number
+  /** Told of every job that is given up. */
+  failed?: (code: FailureCode) => void
   log: { error: (context: object, message: string) => void; info: (context: object, message: string) => void }
 }
 
-export function openQueue({ catalogue: { jobs, documents, transaction, later }, ingest, tidy, release, waitingMax, log }: Parts) {
+export function openQueue({
+  catalogue: { jobs, documents, transaction, later },
+  ingest,
+  tidy,
+  release,
+  waitingMax,
+  failed,
+  log,
+}: Parts) {
   const waiting = openLine(waitingMax)
   const running = new Map<string, Running>()
   const events = new EventEmitter().setMaxListeners(0)
@@ -78,9 +90,11 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
         ended: Promise.resolve(),
       }
       running.set(job.id, one)
+      const late = setTimeout(() => one.cancel.abort(failure('deadline')), JOB_MS_MAX)
       one.ended = work(one)
         .catch(error => log.error({ err: error, job_id: job.id }, 'a job could not be ended'))
         .finally(() => {
+          clearTimeout(late)
           running.delete(job.id)
           fill()
         })
@@ -104,12 +118,11 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
   }
 
   async function work(one: Running) {
-    const late = AbortSignal.timeout(JOB_MS_MAX)
     for (let tries = 1; ; tries++) {
       const job = await begin(one)
       if (!job) return
       // What is about to be shown, or is shown already, is never given up: neither cancelled nor late nor tried too often.
-      const signal = job.publishing ? one.leave.signal : AbortSignal.any([one.leave.signal, one.cancel.signal, late])
+      const signal = job.publishing ? one.leave.signal : AbortSignal.any([one.leave.signal, one.cancel.signal])
       try {
         if (job.attempts > STARTS_MAX && !job.publishing) throw failure('internal')
         return await ingest(job, signal, progress => note(one, progress))
@@ -118,13 +131,13 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
         const final = jobs.byId(one.job.id)?.publishing ? undefined : verdict(error, signal, tries)
         if (final) return await giveUp(one, final)
         log.error({ err: error, job_id: one.job.id, tries }, 'a job will be tried again')
-        await rest(one, tries)
+        await rest(tries, signal)
       }
     }
   }
 
-  const rest = (one: Running, tries: number) =>
-    pause(Math.min(PAUSE_MS * 2 ** tries, PAUSE_MS_MAX), undefined, { signal: one.leave.signal }).catch(() => {})
+  const rest = (tries: number, signal: AbortSignal) =>
+    pause(Math.min(PAUSE_MS * 2 ** tries, PAUSE_MS_MAX), undefined, { signal }).catch(() => {})
 
   /** Does `work` durably: while the disk takes nothing, again and again. False when the job is left as it is meanwhile. */
   async function durably(one: Running, work: () => void): Promise<boolean> {
@@ -134,7 +147,7 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
         return true
       } catch (error) {
         log.error({ err: error, job_id: one.job.id, tries }, 'a step of a job will be noted again')
-        await rest(one, tries)
+        await rest(tries, one.leave.signal)
       }
     }
     return false
@@ -153,7 +166,10 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
   }
 
   async function giveUp(one: Running, final: Failure) {
-    log.info({ job_id: one.job.id, code: final.code, cause: final.extras.cause }, 'a job was given up')
+    const { cause } = final.extras
+    const told = { job_id: one.job.id, code: final.code, ...(cause instanceof Error ? { err: cause } : { cause }) }
+    log[final.statusCode >= 500 ? 'error' : 'info'](told, 'a job was given up')
+    failed?.(final.code)
     const job = jobs.byId(one.job.id)
     if (job) await tidy(job).catch(error => log.error({ err: error, job_id: job.id }, 'what a job left could not be tidied'))
     const progress: Progress = { ...one.progress, state: 'failed', failure: written(final) }
@@ -167,6 +183,9 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
     release(document_id).catch(error => log.error({ err: error, job_id: id }, 'what a document needs no longer stays for now'))
 
   return {
+    /** Jobs that have not ended. */
+    size: () => waiting.size() + running.size,
+
     /** Throws `unavailable` when `count` more jobs of `user` find no room. */
     room: waiting.room,
 
@@ -186,14 +205,15 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
       return () => void events.off(id, listener)
     },
 
-    /** Gives a job up on its user's wish; false when it had ended or can only be finished. */
+    /** Gives a job up on its user's wish; false when it had ended or can only be finished. What it takes longer to stop for goes on by itself. */
     async cancel(job: Queued): Promise<boolean> {
       const { id } = job
       const one = running.get(id)
       if (one) {
+        if (jobs.byId(id)?.publishing) return false
         one.cancel.abort(failure('cancelled'))
-        await one.ended
-        return jobs.byId(id)?.state === 'failed'
+        await aMoment(one.ended)
+        return jobs.byId(id)?.state !== 'ready'
       }
       if (!waiting.holds(job)) return false
       const progress: Progress = { state: 'failed', done: 0, total: null, failure: written(failure('cancelled')) }
@@ -230,12 +250,10 @@ export function openQueue({ catalogue: { jobs, documents, transaction, later }, 
 
 /** Why a job is given up now, or nothing when it is to be tried again. */
 function verdict(error: unknown, signal: AbortSignal, tries: number): Failure | undefined {
-  if (signal.aborted) return signal.reason instanceof Failure ? signal.reason : failure('deadline')
+  if (signal.aborted) return signal.reason
   if (error instanceof Failure && error.statusCode < 500) return error
   if (tries < TRIES_MAX && !(error instanceof Failure && error.code === 'internal')) return undefined
   return error instanceof Failure ? error : failure('internal', undefined, { cause: error })
 }
 
-function written({ code, message }: Failure): string {
-  return JSON.stringify({ code, message })
-}
+const written = ({ code, message }: Failure): string => JSON.stringify({ code, message })

@@ -1,10 +1,11 @@
 // A snapshot: everything a rag needs to start from, as of one moment, in a folder of its own beside the data. No collection's file changes
 // while it is made; searches and uploads go on. It holds what is erased later too, so it is the operator's to move away; the next one
 // takes its place once it is whole.
-import { link, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { link, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../platform/errors.ts'
 import type { Lanes } from './lanes.ts'
+import { namesIn } from './store/names.ts'
 import type { Originals } from './store/originals.ts'
 import { sync } from './store/sync.ts'
 import { id as newId } from './store/tables/collections.ts'
@@ -52,8 +53,7 @@ export function openSnapshots({ originals, still, dataDir, log }: Parts) {
 
   /** Removes what lies in the folder of snapshots under such a name. */
   async function clear(is: (name: string) => boolean) {
-    for (const name of await readdir(home).catch(() => []))
-      if (is(name)) await rm(join(home, name), { recursive: true, force: true })
+    for (const name of await namesIn(home)) if (is(name)) await rm(join(home, name), { recursive: true, force: true })
   }
 
   // Collections before the catalogue: what its copy says is then there, or is done again from its intents. Files before and after it: some go
@@ -64,13 +64,15 @@ export function openSnapshots({ originals, still, dataDir, log }: Parts) {
       view.total = ids.length
       for (const id of ids) {
         const folder = join(to, 'collections', id)
+        await originals.requireRoom()
         await mkdir(folder)
         await copyPassages(copy, originals.directory(id), folder)
         await linkFiles(originals.directory(id), folder)
         view.done += 1
       }
       await copy(join(dataDir, 'catalogue.sqlite'), join(to, 'catalogue.sqlite'))
-      for (const id of ids) await linkFiles(originals.directory(id), join(to, 'collections', id))
+      // Also of those that the copied catalogue knows and that were not there at the beginning.
+      for (const id of await originals.collections()) await linkFiles(originals.directory(id), join(to, 'collections', id))
     })
 
   return {
@@ -105,7 +107,7 @@ type Copy = (from: string, to: string) => Promise<void>
 
 /** Copies a collection's file, unless there is none or the collection is erased this moment. */
 async function copyPassages(copy: Copy, from: string, to: string) {
-  const isThere = async () => (await readdir(from).catch((): string[] => [])).includes(PASSAGES)
+  const isThere = async () => (await namesIn(from)).includes(PASSAGES)
   if (!(await isThere())) return
   await copy(join(from, PASSAGES), join(to, PASSAGES)).catch(async error => {
     if (await isThere()) throw error
@@ -115,7 +117,7 @@ async function copyPassages(copy: Copy, from: string, to: string) {
 /** Originals and texts never change: a second name is a copy. */
 async function linkFiles(from: string, to: string) {
   for (const kind of ['originals', 'texts']) {
-    const names = await readdir(join(from, kind)).catch(() => [])
+    const names = await namesIn(join(from, kind))
     await mkdir(join(to, kind), { recursive: true })
     for (const name of names) {
       await link(join(from, kind, name), join(to, kind, name)).catch(error => {

@@ -47,27 +47,45 @@ export function openUploads({ catalogue, collections, originals, exclusive, idem
   /**
    * Takes in what `receive` brings and tells one entry per file, in order: 202 when a job was made, 200 when all were there already.
    * Throws the first file's failure when none was accepted, `invalid_request` for equal names, `storage_full` over the owner's space,
-   * `unavailable` when the queue is full, `conflict` as `Idempotency-Key` demands.
+   * `unavailable` when the queue is full, `conflict` as `Idempotency-Key` demands, `unauthenticated` when the user is no longer `alive`
+   * once all has arrived.
    */
-  async function take(user: string, key: string | undefined, receive: () => Promise<Arrivals>): Promise<Answer<Uploaded>> {
+  async function take(
+    user: string,
+    key: string | undefined,
+    receive: () => Promise<Arrivals>,
+    alive: () => Promise<boolean>,
+  ): Promise<Answer<Uploaded>> {
     return idempotency<Uploaded>(user, ROUTE, key, async claim => {
       const { wishes, arrivals } = await receive()
       try {
         refuseEqualNames(arrivals)
         const print = fingerprint(wishes, arrivals)
-        return claim.before(print) ?? (await accept(user, wishes, arrivals, answer => claim.record(print, answer)))
+        return claim.before(print) ?? (await accept(user, wishes, arrivals, alive, answer => claim.record(print, answer)))
       } finally {
         await discard(arrivals, originals)
       }
     })
   }
 
-  function accept(user: string, wishes: Wishes, arrivals: Arrival[], record: (answer: Answer<Uploaded>) => void) {
+  async function accept(
+    user: string,
+    wishes: Wishes,
+    arrivals: Arrival[],
+    alive: () => Promise<boolean>,
+    record: (answer: Answer<Uploaded>) => void,
+  ) {
+    const demandAlive = async () => {
+      if (!(await alive())) throw failure('unauthenticated')
+    }
+    await demandAlive()
     const find = () => (wishes.collection_id ? collections.writable(user, wishes.collection_id) : collections.home(user))
     const { id: collection } = find()
     return exclusive(collection, async () => {
       // Asked again: while waiting for the turn the collection may have gone, or the grant.
       const { owner } = find()
+      // Whoever is deleted after this finds what comes of it among what she owns, and takes it along.
+      await demandAlive()
       const plans = arrivals.map(arrival => judge(arrival, collection, wishes))
       if (plans.every(({ failure }) => failure)) throw together(plans)
       const fresh = plans.flatMap(({ file }) => (file && !documents.byOriginal(collection, file.sha256) ? [file] : []))

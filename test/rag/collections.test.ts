@@ -118,3 +118,30 @@ t.test('nobody can be given collections without end', async t => {
   t.equal((await dee.send('DELETE', `/collections/of-eve-1/grants/${dee.user_id}`)).status, 204)
   t.equal((await grant(another, dee.user_id, 'read')).status, 204, 'and given where there is room again')
 })
+
+t.test('whatever others share with her, nobody is kept from asking her own', async t => {
+  const fay = await person('fay')
+  await fay.has('own.txt', 'Otters of her own.')
+  const catalogue = openDatabase(join(dataDir, 'catalogue.sqlite'), schemas)
+  t.teardown(() => catalogue.close())
+  const fill = (owner: string) => {
+    const numbers = JSON.stringify(Array.from({ length: 50 }, (_, i) => i + 1))
+    catalogue.run(
+      `INSERT INTO collections (id, owner, name, description, created_at)
+       SELECT 'f-${owner}-' || value, '${owner}', 'f' || value, '', 1 FROM json_each(:numbers)`,
+      { numbers },
+    )
+    catalogue.run(
+      `INSERT INTO documents (id, collection_id, title, source, metadata, original, bytes, state, version, job_id, created_by, created_at, updated_at)
+       SELECT 'd-' || id, id, 'x', NULL, '{}', 'o', 1, 'ready', 'v', 'j', owner, 1, 1 FROM collections WHERE id LIKE 'f-${owner}-%'`,
+    )
+  }
+  fill('gus')
+  catalogue.run(`INSERT INTO grants SELECT id, '${fay.user_id}', 'read' FROM collections WHERE owner = 'gus'`)
+  t.match(await fay.send('POST', '/search', { query: 'otters' }), { status: 200, body: { passages: [{ title: 'own.txt' }] } })
+  fill(fay.user_id)
+  t.match(await fay.send('POST', '/search', { query: 'otters' }), {
+    status: 400,
+    body: { message: 'You have 51 collections; name at most 50 of them in collection_ids' },
+  })
+})

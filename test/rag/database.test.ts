@@ -1,4 +1,5 @@
 // Twin of src/rag/store/database.ts, what holds for any file behind its door; and of tables/idempotency.ts.
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
@@ -53,4 +54,29 @@ t.test('answers that are too old go a hundred with each new one, and one that is
   idempotency.insert({ ...row, key: 'new' })
   idempotency.insert({ ...row, key: 'newer' })
   t.equal(left(), 3)
+})
+
+t.test('once the disk has failed to write, nothing is said to be on it any more', async t => {
+  const path = await dataFolder(t)
+  const database = openDatabase(join(path, 'lost.sqlite'), ['CREATE TABLE rows (n INTEGER)'])
+  t.teardown(() => database.close())
+  const lost: unknown[] = []
+  database.undurable(error => lost.push(error))
+  const write = () => database.later(() => database.run('INSERT INTO rows VALUES (1)'))
+  await write()
+  const handle = await open(join(path, 'lost.sqlite'))
+  const file = Object.getPrototypeOf(handle) as { sync: () => Promise<void> }
+  await handle.close()
+  const { sync } = file
+  t.teardown(() => {
+    file.sync = sync
+  })
+  file.sync = async () => {
+    file.sync = sync
+    throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO', syscall: 'fsync' })
+  }
+  await t.rejects(write(), { code: 'EIO' })
+  await t.rejects(write(), { code: 'EIO' }, 'though the kernel says nothing any more')
+  t.match(lost, [{ code: 'EIO' }])
+  t.equal(lost.length, 1)
 })

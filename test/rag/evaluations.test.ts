@@ -1,5 +1,6 @@
 // Evaluations of many users (evaluations.ts): each has a share of those that wait, and they run in turns.
 import t from 'tap'
+import { failure } from '../../src/platform/errors.ts'
 import { openCollections } from '../../src/rag/collections.ts'
 import { openEvaluations } from '../../src/rag/evaluations.ts'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
@@ -36,4 +37,29 @@ t.test('whoever has many waiting is told to wait herself, and holds up nobody', 
   t.same(asked.slice(0, 6), ['bob', 'cat', 'dan', 'eve', 'ann', 'bob'])
   t.equal(asked.length, 22)
   start('bob', '6')
+})
+
+t.test('an evaluation that meets a crowd waits, and goes on when there is room', async t => {
+  const catalogue = openCatalogue(folder(t))
+  let asked = 0
+  const told: string[] = []
+  const evaluations = openEvaluations({
+    catalogue,
+    collections: openCollections(catalogue),
+    async passages() {
+      if (++asked === 1) throw failure('unavailable')
+      return []
+    },
+    log: { error: (_context, message) => void told.push(message) },
+    againMs: 10,
+  })
+  t.teardown(async () => {
+    await evaluations.close()
+    catalogue.close()
+  })
+  const configurations = [{ name: 'words', mode: 'lexical' as const }]
+  const { id } = evaluations.start('ann', { queries: [{ query: 'q', relevant: ['d'] }], configurations })
+  while (catalogue.evaluations.waiting() > 0) await new Promise(resolve => setTimeout(resolve, 5))
+  t.match(evaluations.one('ann', id), { state: 'ready', done: 1 })
+  t.equal(told.length, 1)
 })

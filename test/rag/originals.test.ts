@@ -1,12 +1,14 @@
 // Twin of src/rag/store/originals.ts and lock.ts, on a real disk.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { lockFolder } from '../../src/rag/store/lock.ts'
 import { openOriginals } from '../../src/rag/store/originals.ts'
+
+const MEGABYTE = 1024 * 1024
 
 async function folder(t: Test) {
   const path = await mkdtemp(join(tmpdir(), 'originals-'))
@@ -51,6 +53,19 @@ t.test('a stream that breaks leaves nothing', async t => {
     throw new Error('cut')
   }
   await t.rejects(originals.spool(broken(), 10), { message: 'cut' })
+  t.same(await readdir(join(path, 'tmp')), [])
+})
+
+t.test('a file that would leave less than the floor is refused while it arrives', async t => {
+  const path = await folder(t)
+  const { bavail, bsize } = await statfs(path)
+  const originals = await openOriginals(path, bavail * bsize - 40 * MEGABYTE)
+  let read = 0
+  async function* large() {
+    for (; read < 200; read++) yield Buffer.alloc(MEGABYTE, read)
+  }
+  await t.rejects(originals.spool(large(), 400 * MEGABYTE), { code: 'storage_full' })
+  t.equal(read, 200, 'it is read to its end')
   t.same(await readdir(join(path, 'tmp')), [])
 })
 

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { receiveText } from '../../src/rag/arrivals.ts'
+import { receiveText, type Wishes } from '../../src/rag/arrivals.ts'
 import type { Place } from '../../src/rag/chunk.ts'
 import { openCollections } from '../../src/rag/collections.ts'
 import { type JobView, openDocuments } from '../../src/rag/documents.ts'
@@ -213,12 +213,11 @@ export async function openParts(dataDir: string, shelf: Shelf, options: Options 
       user: string,
       title: string,
       text: string,
-      wishes: { on_same_name?: 'replace' | 'keep_both' | 'refuse'; collection_id?: string; key?: string } = {},
+      wishes: Pick<Partial<Wishes>, 'on_same_name' | 'collection_id'> & { key?: string; alive?: () => Promise<boolean> } = {},
     ) {
-      const { key, ...rest } = wishes
-      const { status, reply } = await uploads.take(user, key, () =>
-        receiveText({ title, text, on_same_name: 'replace', ...rest }, originals, limits),
-      )
+      const { key, alive = async () => true, ...rest } = wishes
+      const receive = () => receiveText({ title, text, on_same_name: 'replace', ...rest }, originals, limits)
+      const { status, reply } = await uploads.take(user, key, receive, alive)
       const [entry] = reply.documents
       if (!entry || !('id' in entry)) throw new Error('refused')
       return { status, ...entry }

@@ -117,7 +117,8 @@ t.test('files on the server are taken from below the folder and from nowhere els
       { status: 404, body: { code: 'not_found', message: 'There is no such file below the folder for ingestion' } },
       path,
     )
-  const { status, body } = await ingest('sub/a.txt', 'link.txt')
+  const { status, body, headers } = await ingest('sub/a.txt', 'link.txt')
+  t.equal(headers.location, `jobs/${body.documents[0].job_id}`)
   t.match(
     { status, body },
     { status: 202, body: { documents: [{ title: 'sub/a.txt', state: 'queued' }, { failure: { code: 'not_found' } }] } },

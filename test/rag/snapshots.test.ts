@@ -1,5 +1,5 @@
 // Twin of src/rag/snapshots.ts: there is always a whole snapshot once there was one, whatever happens while the next is made.
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openSnapshots } from '../../src/rag/snapshots.ts'
@@ -87,4 +87,29 @@ t.test('an original that is needed when the catalogue is copied is in it, though
   const kept = join(folder, snapshot.folder, 'collections', collection_id, 'originals')
   t.equal(readFileSync(join(kept, etag), 'utf8'), '\n')
   t.equal(readdirSync(kept).length, 3)
+})
+
+t.test('the original of somebody whose first upload comes while one is made is in it', async t => {
+  const { folder, upload, originals, made } = await house(t)
+  let id = ''
+  const snapshot = await made({
+    async before(from) {
+      if (from.endsWith('catalogue.sqlite')) id = (await upload('cyd', 'c.txt', 'text of cyd')).id
+    },
+  })
+  t.equal(snapshot.state, 'ready')
+  const [name = ''] = (await originals.collections()).toSorted().slice(-1)
+  const kept = join(folder, snapshot.folder, 'collections', name, 'originals')
+  t.ok(id)
+  t.equal(readdirSync(kept).length, 1)
+})
+
+t.test('one that cannot read a folder fails, and the one before stays', async t => {
+  const { originals, made } = await house(t)
+  const first = await made()
+  const [collection = ''] = await originals.collections()
+  const path = join(originals.directory(collection), 'originals')
+  renameSync(path, `${path}-away`)
+  writeFileSync(path, 'no folder')
+  t.match(await made(), { state: 'failed', there: [first.id] })
 })

@@ -24,7 +24,12 @@ function form({ uploads, originals, limits }: Parts, user: string, parts: FormPa
   async function* sent() {
     yield* parts
   }
-  return uploads.take(user, key, () => receiveForm(sent(), fields => fields, originals, limits))
+  return uploads.take(
+    user,
+    key,
+    () => receiveForm(sent(), fields => fields, originals, limits),
+    async () => true,
+  )
 }
 
 /** Temporary files of what has arrived. */

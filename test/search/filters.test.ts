@@ -84,7 +84,7 @@ t.test('filtered', { skip }, async t => {
       catalogue,
       collections: openCollections(catalogue),
       originals: { directory: name => name, texts: name => name },
-      async search(order) {
+      async search(_user, order) {
         orders.push(order)
         t.ok(isFree)
         return []

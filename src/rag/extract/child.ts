@@ -2,6 +2,7 @@
 // found to its standard output as lines of JSON; it has no environment, no network and no files but the program's own (reader.ts sees to
 // that).
 import { readSync } from 'node:fs'
+import { lineOf } from '../../platform/lines.ts'
 import type { Coverage, Format } from './blocks.ts'
 import { canonical } from './canonical.ts'
 import { decode } from './encoding.ts'
@@ -70,7 +71,7 @@ function declaredCharset(kind: Kind, bytes: Buffer): string | undefined {
 }
 
 function send(message: Message): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`)
+  process.stdout.write(lineOf(message))
 }
 
 /** Recursion too deep for the stack is the document's nesting; anything else a parser throws is damage. */

@@ -9,6 +9,7 @@ import { extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { type Failure, failure } from '../../platform/errors.ts'
+import { lineOf } from '../../platform/lines.ts'
 import { usageOf } from '../../platform/usage.ts'
 import type { ArchiveLimits } from './archive.ts'
 import type { Coverage } from './blocks.ts'
@@ -89,7 +90,7 @@ export function startReader(limits: ExtractLimits, ms: number) {
     signal?.addEventListener('abort', give)
     try {
       signal?.throwIfAborted()
-      child.stdin.write(`${JSON.stringify(order)}\n`)
+      child.stdin.write(lineOf(order))
       const [result] = await Promise.all([collect(lines), send(source, order.size)])
       if (result.isBroken) child.kill('SIGKILL')
       if (result.done) return { text: result.text, sections: result.sections, ...result.done }

@@ -1,6 +1,7 @@
 // Collections and with whom they are shared.
 import Type from 'typebox'
 import type { Routes } from '../../platform/service.ts'
+import { tellerOf, telling } from '../../platform/telling.ts'
 import type { House } from '../plugin.ts'
 import {
   ById,
@@ -51,8 +52,8 @@ export async function collectionRoutes(app: Routes, { collections, erasures }: H
     { config: write, schema: { params: ById, response: { 200: CollectionReceipt } } },
     async request => {
       const { id } = collections.erasable(request.caller.user_id, request.params.id)
-      const receipt = await erasures.collection(id)
-      await app.audit(request, { action: 'collection_erase', outcome: 'allowed', target: id })
+      const step = { action: 'collection_erase', target: id }
+      const receipt = await telling(tellerOf(app, request), step, () => erasures.collection(id))
       return { collection_id: id, ...receipt }
     },
   )
@@ -62,8 +63,10 @@ export async function collectionRoutes(app: Routes, { collections, erasures }: H
     { config: write, schema: { params: GrantOf, body: Grant, response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { id, user_id } = request.params
-      collections.grant(request.caller.user_id, id, user_id, request.body.access)
-      await app.audit(request, { action: 'grant', outcome: 'allowed', target: id, detail: `${request.body.access} ${user_id}` })
+      const { access } = request.body
+      collections.owned(request.caller.user_id, id)
+      const step = { action: 'grant', target: id, detail: `${access} ${user_id}` }
+      await telling(tellerOf(app, request), step, async () => collections.grant(request.caller.user_id, id, user_id, access))
       return reply.code(204).send(null)
     },
   )
@@ -73,8 +76,9 @@ export async function collectionRoutes(app: Routes, { collections, erasures }: H
     { config: write, schema: { params: GrantOf, response: { 204: Type.Null() } } },
     async (request, reply) => {
       const { id, user_id } = request.params
-      collections.revoke(request.caller.user_id, id, user_id)
-      await app.audit(request, { action: 'grant_revoke', outcome: 'allowed', target: id, detail: user_id })
+      collections.leavable(request.caller.user_id, id, user_id)
+      const step = { action: 'grant_revoke', target: id, detail: user_id }
+      await telling(tellerOf(app, request), step, async () => collections.revoke(request.caller.user_id, id, user_id))
       return reply.code(204).send(null)
     },
   )

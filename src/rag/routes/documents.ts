@@ -2,18 +2,21 @@
 import Value from 'typebox/value'
 import { failure } from '../../platform/errors.ts'
 import type { Routes } from '../../platform/service.ts'
+import { tellerOf, telling } from '../../platform/telling.ts'
 import { wellFormed } from '../../platform/text.ts'
 import { type FormPart, receiveForm, receiveText } from '../arrivals.ts'
 import { FORM_BYTES_MAX } from '../config.ts'
 import type { House } from '../plugin.ts'
 import { ById, Document, DocumentList, DocumentQuery, FormFields, NewText, Receipt, Retried, Uploaded } from '../schemas.ts'
-import { accepted } from '../uploads.ts'
-import { tellStored } from './stored.ts'
+import { sendStored } from './stored.ts'
 
 /** Largest JSON body with a text in it, in bytes: parsing it holds up everyone, so larger texts are sent as files. */
 const TEXT_BODY_BYTES_MAX = 8 * 1024 * 1024
 
-export async function documentRoutes(app: Routes, { config, originals, uploads, documents, collections, erasures }: House) {
+export async function documentRoutes(
+  app: Routes,
+  { config, originals, uploads, documents, collections, erasures, alive }: House,
+) {
   const read = { access: 'read:rag' } as const
   const write = { access: 'write:rag' } as const
   const limits = { fileBytesMax: config.FILE_BYTES_MAX, uploadBytesMax: config.UPLOAD_BYTES_MAX }
@@ -36,15 +39,13 @@ export async function documentRoutes(app: Routes, { config, originals, uploads, 
       if (Number(length) > config.UPLOAD_BYTES_MAX + FORM_BYTES_MAX) {
         throw failure('too_large', 'The files together are larger than the limit', { headers: { connection: 'close' } })
       }
-      const { status, reply: made } = await uploads.take(request.caller.user_id, key, () =>
+      const receive = () =>
         request.isMultipart()
           ? receiveForm(request.parts() as AsyncIterable<FormPart>, formFields, originals, limits)
-          : receiveText(request.body as NewText, originals, limits),
-      )
-      const [first] = accepted(made)
-      if (first) reply.header('location', `jobs/${first.job_id}`)
-      if (status === 202) await tellStored(request, made)
-      return reply.code(status === 202 ? 202 : 200).send(made)
+          : receiveText(request.body as NewText, originals, limits)
+      const { caller } = request
+      const taken = await uploads.take(caller.user_id, key, receive, () => alive(caller))
+      return sendStored(request, reply, taken)
     },
   )
 
@@ -70,9 +71,9 @@ export async function documentRoutes(app: Routes, { config, originals, uploads, 
   app.delete('/documents/:id', { config: write, schema: { params: ById, response: { 200: Receipt } } }, async request => {
     const { user_id } = request.caller
     const { id, collection_id } = collections.writableDocument(user_id, request.params.id)
-    const receipt = await erasures.document(user_id, collection_id, id)
-    await app.audit(request, { action: 'document_erase', outcome: 'allowed', target: id })
-    return receipt
+    return telling(tellerOf(app, request), { action: 'document_erase', target: id }, () =>
+      erasures.document(user_id, collection_id, id),
+    )
   })
 
   app.get('/erasures/:id', { config: read, schema: { params: ById, response: { 200: Receipt } } }, ({ caller, params }) =>

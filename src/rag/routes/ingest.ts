@@ -3,9 +3,9 @@ import type { Routes } from '../../platform/service.ts'
 import { receivePaths } from '../folder.ts'
 import type { House } from '../plugin.ts'
 import { IngestRequest, Uploaded } from '../schemas.ts'
-import { tellStored } from './stored.ts'
+import { sendStored } from './stored.ts'
 
-export async function ingestRoutes(app: Routes, { config, originals, uploads }: House) {
+export async function ingestRoutes(app: Routes, { config, originals, uploads, alive }: House) {
   app.post(
     '/ingest',
     {
@@ -16,9 +16,7 @@ export async function ingestRoutes(app: Routes, { config, originals, uploads }: 
       const { caller, body } = request
       const { file_paths, ...wishes } = body
       const receive = () => receivePaths(config.RAG_INGEST_ROOT, file_paths, wishes, originals, config.FILE_BYTES_MAX)
-      const { status, reply: made } = await uploads.take(caller.user_id, undefined, receive)
-      if (status === 202) await tellStored(request, made)
-      return reply.code(status === 202 ? 202 : 200).send(made)
+      return sendStored(request, reply, await uploads.take(caller.user_id, undefined, receive, () => alive(caller)))
     },
   )
 }

@@ -42,13 +42,16 @@ export async function jobRoutes(app: Routes, { documents }: House) {
     requireRoom(caller.user_id)
     const stream = new PassThrough()
     let sent = 0
+    const write = (text: string) => {
+      if (!stream.writableEnded) stream.write(text)
+    }
     const tell = (job: JobView) => {
       const over = job.state === 'ready' || job.state === 'failed'
-      stream.write(`id: ${++sent}\nevent: ${over ? job.state : 'progress'}\ndata: ${JSON.stringify(job)}\n\n`)
+      write(`id: ${++sent}\nevent: ${over ? job.state : 'progress'}\ndata: ${JSON.stringify(job)}\n\n`)
       if (over) stream.end()
     }
     const forget = documents.watch(caller.user_id, params.id, tell)
-    const heartbeat = setInterval(() => stream.write(': still here\n\n'), HEARTBEAT_MS)
+    const heartbeat = setInterval(() => write(': still here\n\n'), HEARTBEAT_MS)
     open.set(stream, caller.user_id)
     standing(reply).addEventListener('abort', () => stream.end())
     stream.on('close', () => {

@@ -35,6 +35,8 @@ export interface Database {
   unwaited<T>(work: () => T): T
   /** Leaves it to `work` to move what the log holds into the file, which blocks; it is called now and again. */
   checkpointed(work: () => Promise<void>): void
+  /** Tells `work`, once, that the disk could not write: from then on `later` always rejects, and what it said before may be lost. */
+  undurable(work: (error: unknown) => void): void
   close(): void
 }
 
@@ -122,7 +124,8 @@ function doorTo(handle: DatabaseSync, file: string): Database {
 
   let commits = 0
   let empty: (() => void) | undefined
-  const flush = flusher(`${file}-wal`)
+  let lost: ((error: unknown) => void) | undefined
+  const flush = flusher(`${file}-wal`, error => lost?.(error))
 
   return {
     // These write too, where a change returns its rows.
@@ -145,6 +148,9 @@ function doorTo(handle: DatabaseSync, file: string): Database {
     checkpointed(work) {
       handle.exec('PRAGMA wal_autocheckpoint = 0')
       empty = () => void work()
+    },
+    undurable(work) {
+      lost = work
     },
     close: () => handle.close(),
   }

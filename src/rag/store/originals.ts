@@ -1,10 +1,11 @@
 // Files of a data folder: originals named by the SHA-256 of their bytes, texts named by their version. A file appears under its name
 // whole and on disk or not at all: temporary name, fsync, rename, fsync of the folder. Who still needs a file is the catalogue's word.
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
 import type { Place } from '../chunk.ts'
+import { namesIn } from './names.ts'
 import { sync } from './sync.ts'
 
 /** A file that has arrived whole and is on disk, still under a temporary name. */
@@ -20,6 +21,9 @@ export type Originals = Awaited<ReturnType<typeof openOriginals>>
 /** Of a text this many UTF-16 units are handled at once, in a millisecond or two. */
 const PIECE_LENGTH = 512 * 1024
 
+/** Of a file that arrives, bytes between two looks at how much room there is. */
+const LOOK_BYTES = 8 * 1024 * 1024
+
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /** Opens the files of `dataDir`; what earlier processes left half-written goes. `freeBytesMin` is left to the rest of the machine. */
@@ -32,8 +36,20 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
   const directory = (collection: string) => join(dataDir, 'collections', collection)
   const texts = (collection: string) => join(directory(collection), 'texts')
 
+  /** Throws `storage_full` when the disk has no more room than is left to the rest of the machine. */
+  async function requireRoom() {
+    if ((await freeBytes()) < freeBytesMin) throw failure('storage_full')
+  }
+
+  async function freeBytes() {
+    const { bavail, bsize } = await statfs(dataDir)
+    return bavail * bsize
+  }
+
   const self = {
     directory,
+    freeBytes,
+    requireRoom,
     texts,
     original: (collection: string, sha256: string) => join(directory(collection), 'originals', sha256),
     text: (collection: string, version: string) => join(texts(collection), version),
@@ -49,7 +65,12 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
       const path = join(temporary, `in-${spooled++}`)
       const hash = createHash('sha256')
       let bytes = 0
-      let trouble: unknown = await crowded(dataDir, freeBytesMin)
+      let looked = 0
+      let trouble: unknown
+      const stop = (error: unknown) => {
+        trouble ??= error
+      }
+      await requireRoom().catch(stop)
       const file = await open(path, 'wx', 0o600)
       try {
         for await (const piece of source) {
@@ -57,13 +78,14 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
           if (bytes > bytesMax) trouble ??= failure('too_large', `The file is larger than ${bytesMax} bytes`)
           if (trouble) continue
           hash.update(piece)
-          await file.writeFile(piece).catch(error => {
-            trouble = error
-          })
+          await file.writeFile(piece).catch(stop)
+          if (bytes - looked < LOOK_BYTES) continue
+          looked = bytes
+          await requireRoom().catch(stop)
         }
         if (!trouble) await file.sync()
       } catch (error) {
-        trouble ??= error
+        stop(error)
       } finally {
         await file.close()
       }
@@ -136,7 +158,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
 
     /** Removes every file of `kind` that is not in `needed`. */
     async sweep(collection: string, kind: 'originals' | 'texts', needed: ReadonlySet<string>): Promise<number> {
-      const names = await readdir(join(directory(collection), kind)).catch(() => [])
+      const names = await namesIn(join(directory(collection), kind))
       return self.remove(
         collection,
         kind,
@@ -152,7 +174,7 @@ export async function openOriginals(dataDir: string, freeBytesMin: number) {
     },
 
     /** Ids of the collections that have a folder. */
-    collections: (): Promise<string[]> => readdir(join(dataDir, 'collections')).catch(() => []),
+    collections: () => namesIn(join(dataDir, 'collections')),
   }
   return self
 }
@@ -164,11 +186,6 @@ function* piecesOf(text: string): Generator<Buffer> {
     if (text.charCodeAt(end - 1) >> 10 === 0x36) end++ // the first half of a pair
     yield Buffer.from(text.slice(at, end))
   }
-}
-
-async function crowded(dataDir: string, freeBytesMin: number) {
-  const { bavail, bsize } = await statfs(dataDir)
-  return bavail * bsize < freeBytesMin ? failure('storage_full') : undefined
 }
 
 function full(error: unknown) {
