@@ -1,6 +1,7 @@
 // What happens at agent and rag is told in the one audit log, with who, what, where and the request it was.
 import t from 'tap'
-import { asking, personAt } from '../auth/house.ts'
+import { AUDIT_STREAM } from '../../src/platform/audit.ts'
+import { type Ask, asking, personAt } from '../auth/house.ts'
 import { startStack } from './stack.ts'
 
 const { auth, agent, rag, root, key } = await startStack(t, { more: { LIMIT_AGENT_PER_MIN: '2' } })
@@ -53,3 +54,32 @@ t.test(
     t.match((await root().ask('GET', '/audit/verify')).body, { valid: true })
   },
 )
+
+t.test('what cannot be told is not done', async t => {
+  const ann = await personAt(auth.app, 'ann')
+  const [docs, asks] = [asking(rag.app, ann.headers), asking(agent.app, ann.headers)]
+  const { body: made } = await docs('POST', '/collections', { name: 'kept' })
+  const { body: stored } = await docs('POST', '/documents', { title: 'kept', text: 'Kept.' })
+  const [{ id }] = stored.documents
+  const { body: asked } = await asks('POST', '/query', { user_request: 'What is kept?' })
+  const other = (await personAt(auth.app, 'ben')).user_id
+  const grants = `/collections/${made.id}/grants`
+  t.equal((await docs('PUT', `${grants}/${other}`, { access: 'read' })).status, 204)
+  const { redis } = auth.app
+  await redis.rename(AUDIT_STREAM, 'audit:{audit}:away')
+  await redis.set(AUDIT_STREAM, 'no stream')
+  const all: [Ask, string, string, object?][] = [
+    [docs, 'DELETE', `/documents/${id}`],
+    [docs, 'DELETE', `/collections/${made.id}`],
+    [docs, 'PUT', `${grants}/${other}`, { access: 'write' }],
+    [docs, 'DELETE', `${grants}/${other}`],
+    [asks, 'DELETE', `/conversations/${asked.conversation_id}`],
+  ]
+  for (const [ask, method, path, body] of all) t.equal((await ask(method, path, body)).status, 500, `${method} ${path}`)
+  await redis.rename('audit:{audit}:away', AUDIT_STREAM)
+  t.equal((await docs('GET', `/documents/${id}`)).status, 200)
+  t.match((await docs('GET', `/collections/${made.id}`)).body, { grants: [{ user_id: other, access: 'read' }] })
+  t.equal((await asks('GET', `/conversations/${asked.conversation_id}`)).status, 200)
+  for (const [ask, method, path, body] of all.toReversed())
+    t.match((await ask(method, path, body)).status, /^20/, `${method} ${path}`)
+})

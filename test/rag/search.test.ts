@@ -99,3 +99,21 @@ t.test('a passage that no longer stands in its text is not given, by any route',
   await rm(textOf(kiln))
   t.same(await titles(), ['press.txt'], 'gone')
 })
+
+t.test('somebody who asks much, of many collections, lets others in between', async t => {
+  const [many, one] = [await person('many'), await person('one')]
+  await one.has('one.txt', 'Otters by the river.')
+  for (let n = 0; n < 10; n++) {
+    const { id } = (await many.send('POST', '/collections', { name: `of ${n}` })).body
+    await many.has(`${n}.txt`, `Otters of river ${n}.`, { collection_id: id })
+  }
+  const order: string[] = []
+  const ask = async (who: typeof one, name: string) => {
+    t.equal((await who.send('POST', '/search', { query: 'otters' })).status, 200)
+    order.push(name)
+  }
+  const asked = Array.from({ length: 60 }, () => ask(many, 'many'))
+  await new Promise(setImmediate)
+  await Promise.all([...asked, ask(one, 'one')])
+  t.ok(order.indexOf('one') < 30, `served as number ${order.indexOf('one')} of 61`)
+})
