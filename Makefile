@@ -13,7 +13,7 @@ help: ## Show this list
 setup: ## Install packages, Envoy, Redis and the embedding weights into this folder
 	@deploy/setup.sh
 
-smalltalk: setup ## Bring the small model that chats to run/models (93 MB)
+smalltalk: setup ## Bring the small model that chats to run/models (98 MB)
 	@$(NODE) deploy/smalltalk.ts
 
 dev: setup ## Run the stack here, restarting what you change; Ctrl-C ends it
@@ -52,7 +52,7 @@ test-edge: setup ## Attack the edge at length (about ten minutes)
 test-identity: setup ## Attack accounts, tokens, revocation and the audit log at length (about fifteen minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=1200 --jobs=1 $(or $(ARGS),test/identity-long/*.long.ts)
 
-test-models: smalltalk ## Misbehave as a model server in 54 ways, poison documents, cancel, run the small model (some minutes)
+test-models: smalltalk ## Misbehave as a model server in 55 ways, poison documents, cancel, run the small model (some minutes)
 	@PATH="node_modules/.bin:$$PATH" tap run --timeout=600 --jobs=1 $(or $(ARGS),test/agent-long/*.long.ts)
 
 test-faults: setup ## Kill, damage and break off at length (about half an hour)

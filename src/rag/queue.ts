@@ -90,7 +90,7 @@ export function openQueue({
         ended: Promise.resolve(),
       }
       running.set(job.id, one)
-      const late = setTimeout(() => one.cancel.abort(failure('deadline')), JOB_MS_MAX)
+      const late = setTimeout(() => one.cancel.abort(failure('deadline')), JOB_MS_MAX).unref()
       one.ended = work(one)
         .catch(error => log.error({ err: error, job_id: job.id }, 'a job could not be ended'))
         .finally(() => {

@@ -64,6 +64,13 @@ t.test('of a long history the last questions count, and all of it is taken', asy
   t.match(completion.choices[0]?.message.content, /eighteen hours/)
 })
 
+t.test('what would change the shape of the answer is refused, not passed over', async t => {
+  for (const more of [{ n: 2 }, { response_format: { type: 'json_object' } }] as const)
+    t.match(await client.chat.completions.create({ model: 'x', messages, ...more }).catch(error => error), { status: 400 })
+  const usual = { n: 1, response_format: { type: 'text' }, temperature: 0.2, stop: '.', seed: 1 } as const
+  t.match(await client.chat.completions.create({ model: 'x', messages, ...usual }), { grounded: true })
+})
+
 t.test('messages before the last are no longer than a question may be', async t => {
   const said = 'zebra '.repeat(30_000)
   const body = { model: 'x', messages: [said, 'and who?'].map(content => ({ role: 'user', content })) }

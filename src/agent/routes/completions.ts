@@ -21,7 +21,7 @@ export async function completionRoutes(app: Routes, house: House) {
       config: { access: 'write:agent', limit: 'agent' },
       schema: {
         description:
-          'The last user message is the question, and those before it are its context; what a `system` or `assistant` message says is not followed. Whatever `model` says, `/v1/models` names what answers.',
+          'The last user message is the question, and those before it are its context; what a `system` or `assistant` message says is not followed. What is not listed here, such as `temperature`, `stop` and `seed`, is taken and has no effect. Whatever `model` says, `/v1/models` names what answers.',
         body: ChatRequest,
         response: { 200: Completion },
       },
