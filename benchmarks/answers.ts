@@ -40,6 +40,11 @@ interface Outcome {
   grounded: boolean
   right: boolean
   cited: boolean
+  /** Words of the answer. */
+  words: number
+  /** Whether the best passage that a search finds holds the expected words, and how many words it has. */
+  isIn: boolean
+  wordsFound: number
 }
 
 if (!existsSync(values.data)) {
@@ -110,6 +115,15 @@ function shares(outcomes: Outcome[], of = ''): Row[] {
     share(`${of}answer holds the expected words`, outcomes, ({ right }) => right),
     share(`${of}a citation is of the right paragraph`, outcomes, ({ cited }) => cited),
     share(`${of}grounded`, outcomes, ({ grounded }) => grounded),
+    share(`${of}for comparison: the best passage, whole, holds the expected words`, outcomes, ({ isIn }) => isIn),
+    ...(['words', 'wordsFound'] as const).map(name => ({
+      label: `${of}${name === 'words' ? 'words of an answer' : 'words of the best passage'}, p50`,
+      value: percentile(
+        outcomes.map(one => one[name]),
+        0.5,
+      ),
+      unit: 'words',
+    })),
   ]
 }
 
@@ -142,13 +156,26 @@ async function ask(reader: Visitor, { _id, text, metadata }: Question): Promise<
     citations: { title: string }[]
   }
   answerer ||= body.answerer
+  const { passages } = JSON.parse(good(await reader.send('POST', '/rag/search', { query: text, top_k: 1 })).text) as {
+    passages: { content: string }[]
+  }
+  const best = passages[0]?.content ?? ''
+  // Whole words: "5" is not in "1985".
+  const expected = metadata.answers.map(([, answer]) => answer.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+  const pattern = new RegExp(`(?<![\\p{L}\\p{N}])(?:${expected.join('|')})(?![\\p{L}\\p{N}])`, 'u')
+  const holds = (said: string) => pattern.test(said)
   return {
     answerer: body.answerer,
     grounded: body.grounded,
-    right: metadata.answers.some(([, answer]) => body.final_response.includes(answer)),
+    right: holds(body.final_response),
     cited: body.citations.some(({ title }) => title === home.get(_id)),
+    words: wordsOf(body.final_response),
+    isIn: holds(best),
+    wordsFound: wordsOf(best),
   }
 }
+
+const wordsOf = (text: string) => text.replace(/\[\d+\]/g, '').match(/[\p{L}\p{N}]+/gu)?.length ?? 0
 
 /** Search, answer and first event of a stream for the same questions, one after the other, round after round. */
 async function timed(reader: Visitor): Promise<Row[]> {

@@ -57,7 +57,7 @@ try {
 report({
   name: 'questions',
   claim:
-    'Through the edge a question by meaning takes little longer than the embedding of its words, and one by meaning and words little longer than the slower of embedding and full text.',
+    'Through the edge a question by meaning is to take at most 3 ms more than the embedding of its words, and one by meaning and words at most 3 ms more than the slower of embedding and full text.',
   setting: { ...values, model: lanes.model.name, top_k: TOP, wordsOfAPassage: 100, wordsOfAQuestion: 6 },
   rows,
   notClaimed:

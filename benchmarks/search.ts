@@ -73,7 +73,7 @@ const about = {
     generator: 'benchmarks/clusters.ts, 256 clusters',
   },
   notClaimed:
-    'relevance; the embedding of the question is not in it. One client asks, one question after the other, all with the same M and ef. rag is asked in its process, and over HTTP where it stands beside a server; it gives texts where the others give ids.',
+    'relevance; the embedding of the question is not in it. One client asks, one question after the other, all with the same M and ef. rag is asked in its process, and over HTTP where it stands beside a server; it gives texts where the others give ids. The time of a server is that of its usual client: Python for peers, JavaScript for rag, which here has no edge, no token and no catalogue before it.',
 }
 
 process.once('exit', () => rmSync(home, { recursive: true, force: true }))
