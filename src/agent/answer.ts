@@ -1,7 +1,8 @@
 // The flow, and the only file with branches in it: question → passages, as the caller → statements of an answerer → citations checked →
 // answer. What a document says is quoted, never obeyed: no text of a passage chooses a step here.
 import { setImmediate } from 'node:timers/promises'
-import type { Passage } from '../contracts/search.ts'
+import { NOTHING_FOUND } from '../answering/answer.ts'
+import { type Passage, QUERY_CHARS_MAX } from '../contracts/search.ts'
 import { Failure } from '../platform/errors.ts'
 import type { Budget } from './budget.ts'
 import { cite, citeFound } from './citations.ts'
@@ -16,8 +17,6 @@ import type { Citation, Fallback, Mode, Step, Usage } from './schemas.ts'
 import { CUT_SHORT, deltaOf, isCutShort, type Segment } from './segments.ts'
 import type { Tool } from './tools/tool.ts'
 
-/** Longest query rag takes, in characters. */
-const QUERY_CHARS_MAX = 2000
 /** Longest time models are waited for, all together, in milliseconds; what is left of the run is for the built-in answerer. */
 const MODELS_MS_MAX = 90_000
 /** For so long after a search its passages count as compared with their texts, in milliseconds; later they are compared again. */
@@ -26,7 +25,6 @@ const FRESH_MS = 100
 /** Of the title of each passage this much is told in a stream, which is kept for a while, in characters. */
 const TITLE_CHARS_SEEN = 200
 
-const NOTHING_FOUND = 'Nothing in your documents answers this.'
 const MODEL_AWAY = 'The language model does not answer just now.'
 
 export interface Ask {

@@ -14,6 +14,9 @@ export type AnswerOptions = { scoreMin: number; sentencesMax?: number }
 
 type Candidate = Picked & { terms: Set<string>; spokenOf: Set<string>; isLabel: boolean; score: number }
 
+/** What is said when nothing supports an answer. */
+export const NOTHING_FOUND = 'Nothing in your documents answers this.'
+
 const SENTENCES_MAX = 3
 /**
  * What speaks for a sentence and how much, found by trying on XQuAD-en (1,190 questions, five passages each): 0.91 of the answers hold the

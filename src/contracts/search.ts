@@ -2,6 +2,8 @@
 import Type, { type Static } from 'typebox'
 
 export const TOP_K_MAX = 100
+/** Longest question, in characters. */
+export const QUERY_CHARS_MAX = 2000
 /** Collections one question may reach. */
 export const SEARCHED_MAX = 50
 
@@ -12,7 +14,7 @@ export type SearchMode = Static<typeof SearchMode>
 
 export const SearchRequest = Type.Object(
   {
-    query: Type.String({ minLength: 1, maxLength: 2000 }),
+    query: Type.String({ minLength: 1, maxLength: QUERY_CHARS_MAX }),
     top_k: Type.Optional(Type.Integer({ minimum: 1, maximum: TOP_K_MAX, default: 5 })),
     collection_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: SEARCHED_MAX })),
     mode: Type.Optional(SearchMode),

@@ -1,6 +1,6 @@
 // Finding: a question goes to the collections its asker may read and to no other; what comes back is dressed with what the catalogue
 // knows of the documents. A document that is just being erased is not among them, whatever an index still holds.
-import { answer } from '../answering/answer.ts'
+import { answer, NOTHING_FOUND } from '../answering/answer.ts'
 import type { Passage, SearchMode } from '../contracts/search.ts'
 import type { Collections } from './collections.ts'
 import type { Filter } from './filter.ts'
@@ -32,9 +32,6 @@ export interface Question {
   filter?: Filter
   explain?: boolean
 }
-
-/** What is said when nothing supports an answer. */
-const NOTHING = 'Nothing in your documents answers this.'
 
 export function openFinding({ catalogue, collections, originals, search, matching, topK, scoreMin }: Parts) {
   const { documents } = catalogue
@@ -75,7 +72,7 @@ export function openFinding({ catalogue, collections, originals, search, matchin
     async answered(user: string, query: string, top_k?: number) {
       const found = await supporting(user, query, top_k)
       const { grounded, sentences } = answer(query, found, { scoreMin })
-      const said = grounded ? sentences.map(({ text }) => text).join(' ') : NOTHING
+      const said = grounded ? sentences.map(({ text }) => text).join(' ') : NOTHING_FOUND
       const sources = sentences.flatMap(({ passage, start_byte, end_byte, text: quote }) => {
         const of = found[passage]
         return of

@@ -1,6 +1,6 @@
 // The bodies of questions: search, the older routes, embeddings, evaluations.
 import Type from 'typebox'
-import { Id, Passage, SEARCHED_MAX, SearchMode, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
+import { Id, Passage, QUERY_CHARS_MAX, SEARCHED_MAX, SearchMode, SearchRequest, TOP_K_MAX } from '../contracts/search.ts'
 import { Count, closed, Estimate, Nullable, Scalar, Time } from './schemas.ts'
 
 const FieldName = Type.String({ minLength: 1, maxLength: 100 })
@@ -94,7 +94,7 @@ export const EvaluationRequest = Type.Object(
     queries: Type.Array(
       Type.Object(
         {
-          query: Type.String({ minLength: 1, maxLength: 2000 }),
+          query: Type.String({ minLength: 1, maxLength: QUERY_CHARS_MAX }),
           relevant: Type.Array(Id, { minItems: 1, maxItems: 1000, uniqueItems: true }),
         },
         closed,
