@@ -47,13 +47,13 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
 
   /** Resolves to how the run ended; `decide` is told how before that is written down. Rejects only when it could not be written down. */
   async function carryOut(id: string, order: Order, journal: Journal, decide: (ending: Ending) => void) {
-    const { userId, ask, left, alive } = order
+    const { userId, ask, left } = order
     const began = performance.now()
     const cancelled = new AbortController()
     const late = AbortSignal.timeout(RUN_MS_MAX)
     const signal = AbortSignal.any([left, cancelled.signal, late, stopping.signal])
     const over = new AbortController()
-    void watch(id, userId, alive, cancelled, over.signal)
+    void watch(id, order, journal, cancelled, over.signal)
     const usage: Usage = { input_tokens: 0, output_tokens: 0 }
     const spend = ({ input_tokens, output_tokens }: Usage) => {
       usage.input_tokens += input_tokens
@@ -99,11 +99,13 @@ export function openExecution({ runs, conversations, answer, holdings, erasures,
   }
 
   /** Renews the run and looks whether it may go on, until it is over. */
-  async function watch(id: string, userId: string, alive: () => Promise<boolean>, cancelled: AbortController, over: AbortSignal) {
+  async function watch(id: string, { userId, alive }: Order, journal: Journal, cancelled: AbortController, over: AbortSignal) {
     const bell = runs.listen(id, 'cancel')
     for (;;) {
       await bell.wait(LOOK_MS, over)
       if (over.aborted) return bell.close()
+      // Where the thread was held up this can come before the begin, and what has not begun looks as if it were not to go on.
+      if (!journal.begun) continue
       const goesOn = await Promise.all([runs.renew(userId, id), alive()]).catch(() => [true])
       if (goesOn.includes(false)) cancelled.abort()
     }

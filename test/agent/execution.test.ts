@@ -1,6 +1,6 @@
 // A run from its begin to its end, without anything that answers: what Redis is told, and when.
 import { once } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import fastify from 'fastify'
 import t from 'tap'
 import type { Answer } from '../../src/agent/answer.ts'
@@ -193,6 +193,20 @@ t.test('who holds something of a document is noted once a user, however often sh
   t.equal(kept.length, 3)
   for (const { id } of kept)
     t.notMatch(JSON.stringify((await conversations.one(user, id)).messages), /Yes/, 'of no conversation anything is left')
+})
+
+t.test('a run that begins while the thread is held up is not taken for one that was asked to stop', async t => {
+  const user = await person('held')
+  const begin = executing(async () => {
+    await pause(700)
+    return nothing
+  })
+  const first = await begin(user)
+  await pause(450) // so that the look at the first, which comes before all else, is soon
+  const second = await begin(user)
+  for (const late = performance.now() + 600; performance.now() < late; ) {}
+  t.match(await second.ended, { state: 'done' })
+  t.match(await first.ended, { state: 'done' })
 })
 
 t.test('a client that has left before anybody listened is noticed', async t => {
