@@ -60,10 +60,12 @@ t.test('a network of addresses is one, and a crowd of them keeps no caller from 
   t.equal((await get('/audit?action=access')).events.length, 1)
   for (let n = 0; n < 10_000; n++)
     await app.inject({ url: '/me', headers: { ...stranger, 'x-forwarded-for': `10.1.${n >> 8}.${n & 255}` } })
-  await app.inject({ url: '/users', headers: ada.headers })
+  // A busy machine may answer 503 for a while, which is no refusal.
+  const refused = async () => (await app.inject({ url: '/users', headers: ada.headers })).statusCode === 403
+  await until(refused)
   const told = () => get(`/audit?action=access&user_id=${ada.user_info.user_id}`)
   await until(async () => (await told()).events.length > 0)
-  t.match((await told()).events, [{ target: 'GET /users' }])
+  t.match((await told()).events[0], { target: 'GET /users' })
 })
 
 t.test('a used-up limit and a credential that opens nothing are refusals to tell; a visitor without one is not', async t => {
