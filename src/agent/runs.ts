@@ -112,12 +112,6 @@ if redis.call('HGET', KEYS[1], 'ending') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'ending', ARGV[2])
 return 1`
 
-// KEYS: run, events, index. ARGV: id. Lets go of a run that has ended.
-const DROP = `${WHEN_FULL}
-if redis.call('HGET', KEYS[1], 'state') == 'running' then return 0 end
-redis.call('DEL', KEYS[1], KEYS[2])
-return redis.call('ZREM', KEYS[3], ARGV[1])`
-
 export type Runs = ReturnType<typeof openRuns>
 
 export function openRuns(redis: Redis) {
@@ -128,7 +122,6 @@ export function openRuns(redis: Redis) {
   const look = script(redis, 'look_at_run', LOOK)
   const cancel = script(redis, 'cancel_run', CANCEL)
   const replace = script(redis, 'replace_ending', REPLACE)
-  const drop = script(redis, 'drop_run', DROP)
   const key = (userId: string, id: string) => `run:{${userId}}:${id}`
   const eventsKey = (userId: string, id: string) => `${key(userId, id)}:events`
   const indexKey = (userId: string) => `runs:{${userId}}`
@@ -139,6 +132,11 @@ export function openRuns(redis: Redis) {
   const lost: Ending = { state: 'error', code: 'unavailable', usage: { input_tokens: 0, output_tokens: 0 } }
 
   const keysOf = (userId: string, id: string) => [key(userId, id), eventsKey(userId, id)]
+  /** Lets go of a run, unless it goes on. */
+  async function drop(userId: string, id: string) {
+    if ((await redis.hget(key(userId, id), 'state')) === 'running') return
+    await Promise.all([redis.del(...keysOf(userId, id)), redis.zrem(indexKey(userId), id)])
+  }
   const finished = (ending: Ending) => [ending.state, JSON.stringify(ending), KEPT_MS]
 
   return {
@@ -150,7 +148,7 @@ export function openRuns(redis: Redis) {
       const begun = begin(keys, [conversationId, question, LEASE_MS, HELD_MS, first, id])
       const [state, surplus] = await Promise.all([begun, redis.zrange(indexKey(userId), '0', String(-RUNS_KEPT - 1))])
       if (state !== 1) throw failure('unauthenticated')
-      await Promise.all(surplus.map(one => drop([...keysOf(userId, one), indexKey(userId)], [one])))
+      await Promise.all(surplus.map(one => drop(userId, one)))
     },
 
     /** Whether this process carries a run out: then whoever listens is told all there is. */

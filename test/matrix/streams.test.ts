@@ -41,7 +41,8 @@ t.test('the stream of a job', async t => {
   t.notOk(kept.over, 'another session goes on')
   t.notMatch(ended.text, /event: (ready|failed)/)
   await asking(rag.app, ada.headers)('DELETE', `/jobs/${job_id}`)
-  await until(() => kept.over)
+  // Cutting a long text is not broken off: on a busy machine this takes a while.
+  while (!kept.over) await new Promise(resolve => setTimeout(resolve, 50))
 })
 
 t.test('the stream of a run', async t => {
