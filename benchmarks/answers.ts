@@ -175,7 +175,9 @@ async function ask(reader: Visitor, { _id, text, metadata }: Question): Promise<
   }
 }
 
-const wordsOf = (text: string) => text.replace(/\[\d+\]/g, '').match(/[\p{L}\p{N}]+/gu)?.length ?? 0
+function wordsOf(text: string): number {
+  return text.replace(/\[\d+\]/g, '').match(/[\p{L}\p{N}]+/gu)?.length ?? 0
+}
 
 /** Search, answer and first event of a stream for the same questions, one after the other, round after round. */
 async function timed(reader: Visitor): Promise<Row[]> {
