@@ -29,12 +29,11 @@ export function registerMetrics(app: FastifyInstance) {
   })
   app.decorate('gauge', (name, help, read) => {
     const collect = async () => {
-      await Promise.resolve()
-        .then(read)
-        .then(
-          value => gauge.set(value),
-          error => app.log.warn({ err: error, metric: name }, 'a number could not be told'),
-        )
+      try {
+        gauge.set(await read())
+      } catch (error) {
+        app.log.warn({ err: error, metric: name }, 'a number could not be told')
+      }
     }
     const gauge = new Gauge({ name, help, registers: [registry], collect })
   })

@@ -1,5 +1,6 @@
 // Rag's end of the stream of erasures: it writes one entry per document erased, tells who has not followed yet, and follows itself: where
-// a user is erased, and a document that a snapshot has brought back. Where it has read to is in the catalogue, written after the work, so that work is repeated rather than lost.
+// a user is erased, and a document that a snapshot has brought back. Where it has read to is in the catalogue, written after the work, so
+// that work is repeated rather than lost.
 import { cursorKey, ERASURES_MAX, ERASURES_STREAM, type ErasureEntry, erasureHolders } from '../contracts/erasures.ts'
 import { openWhenFull, type Redis } from '../platform/redis.ts'
 import type { Catalogue } from './store/catalogue.ts'

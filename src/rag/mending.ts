@@ -44,10 +44,8 @@ export function openMending({ catalogue, directory, write, offer, log }: Parts):
 
     const there = new Set(found.shown.map(nameOf))
     // What a job is at work on is made anyway.
-    const [lost, made] = parted(
-      wanted.filter(one => !there.has(nameOf(one))),
-      one => !isBusy(one.document),
-    )
+    const missing = wanted.filter(one => !there.has(nameOf(one)))
+    const { lost = [], made = [] } = Object.groupBy(missing, one => (isBusy(one.document) ? 'made' : 'lost'))
     if (made.length > 0)
       log.warn(
         { collection_id: collection, documents: made.map(({ document }) => document) },
@@ -83,8 +81,3 @@ export function openMending({ catalogue, directory, write, offer, log }: Parts):
 }
 
 const nameOf = ({ document, version, passages }: Shown) => `${document} ${version} ${passages}`
-
-/** Those of which `is` holds, and the others. */
-function parted<T>(all: readonly T[], is: (one: T) => boolean): [T[], T[]] {
-  return [all.filter(is), all.filter(one => !is(one))]
-}

@@ -1,10 +1,11 @@
 // What must not outlive its owner or come back: an erasure beside another, an upload of somebody who has gone meanwhile, what a snapshot
 // brings back, and a data folder without its catalogue.
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { openCatalogue } from '../../src/rag/store/catalogue.ts'
+import { removeDatabase } from '../../src/rag/store/database.ts'
 import { house, listening } from './house.ts'
 import { dataFolder, openParts, partsFor, plainStages, type Shelf } from './parts.ts'
 
@@ -84,7 +85,7 @@ t.test('without its catalogue a data folder is not opened, and nothing in it goe
   await before.ended('ann', job_id)
   const { path } = before.documents.content('ann', id)
   await before.stop()
-  for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `catalogue.sqlite${end}`), { force: true })
+  removeDatabase(join(folder, 'catalogue.sqlite'))
   await t.rejects(openParts(folder, shelf), { message: /catalogue\.sqlite is missing, but .* holds documents/ })
   t.throws(() => openCatalogue(folder))
   t.ok(existsSync(path))
